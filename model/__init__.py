@@ -1,0 +1,1 @@
+"""The networks, their weights, their decoding: TensorFlow and NumPy, never Beam."""

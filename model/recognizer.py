@@ -1,0 +1,70 @@
+"""What a recogniser is: loaded once a process, it takes fixed-shape batches of windows and returns hypotheses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+SAMPLE_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How a recogniser turns a window into text. Part of the configuration hash."""
+
+    # "transcribe" writes what was said, "translate" writes it in English
+    task: str = "transcribe"
+    # hypotheses kept alive while searching; 1 is greedy
+    beam_size: int = 5
+    # latest time at which the first segment of a window may start, in seconds
+    max_initial_timestamp_s: float = 1.0
+    # tokens that one window may produce at most (Whisper: half of its text context)
+    max_tokens: int = 224
+
+
+@dataclass(frozen=True)
+class TimedText:
+    """A stretch of a window between two timestamps, in seconds from the start of the window."""
+
+    start_s: float
+    end_s: float
+    text: str
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What a recogniser heard in one window."""
+
+    # all tokens after the start-of-transcript sequence, timestamps included, end-of-text excluded
+    tokens: tuple[int, ...]
+    # the text without timestamps, stripped
+    text: str
+    # the text cut at the timestamps; empty texts are left out
+    segments: tuple[TimedText, ...]
+    # mean natural-log probability a token, end-of-text included
+    avg_logprob: float
+    # probability of the no-speech token at the first position; None where a model has none
+    no_speech_prob: float | None
+    # len(utf8) / len(zlib(utf8)) of the text; high where text repeats itself
+    compression_ratio: float
+    # sampling temperature that produced it; 0 for a search
+    temperature: float
+    # language code that the decoder was conditioned on, and the probability the model gave it (None: not asked)
+    language: str
+    language_probability: float | None
+
+
+class Recognizer(Protocol):
+    """A loaded model. Instances are shared by the threads of a process: `recognize` is thread-safe."""
+
+    # samples of one window at SAMPLE_RATE_HZ
+    window_samples: int
+
+    def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
+        """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
+
+        languages: one code a window; None asks the model to identify the language.
+        Any n_windows is accepted; it is padded to the batch shape the model was loaded with.
+        """

@@ -1,0 +1,1 @@
+"""One runnable Beam pipeline a file, and the command line over them."""
