@@ -1,0 +1,32 @@
+"""Where tests find real speech and real models, and what happens when they are missing."""
+
+import json
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))
+
+
+def missing(what: str) -> NoReturn:
+    """Skips the test loudly, or fails it where BEAMSCRIBE_REQUIRE_ALL says that nothing may be missing."""
+    if os.environ.get("BEAMSCRIBE_REQUIRE_ALL"):
+        pytest.fail(f"missing prerequisite: {what}")
+    pytest.skip(f"MISSING PREREQUISITE: {what}")
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The folder of real recordings with `manifest.jsonl`."""
+    if not (SPEECH / "manifest.jsonl").exists():
+        missing(f"real speech in {SPEECH} (set BEAMSCRIBE_SPEECH)")
+    return SPEECH
+
+
+@pytest.fixture(scope="session")
+def clips(speech: Path) -> list[dict]:
+    """The rows of the manifest of real recordings: uri, corpus, language, seconds, speaker, reference."""
+    return [json.loads(line) for line in (speech / "manifest.jsonl").read_text().splitlines()]
