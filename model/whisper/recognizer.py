@@ -1,0 +1,226 @@
+"""A Whisper checkpoint as a recogniser: waveforms in, hypotheses out, TensorFlow from the samples to the tokens."""
+
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from model.errors import BeamscribeError
+from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText
+from model.whisper.audio import HOP_SAMPLES, log_mel
+from model.whisper.checkpoint import Checkpoint
+from model.whisper.decoding import Decoded, read_prompt, search
+from model.whisper.grammar import Grammar
+from model.whisper.network import KeysValues, Network, audio_context, build_network, encode, logits
+from model.whisper.tokenizer import WhisperTokenizer
+
+# the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
+POSITION_SAMPLES = 2 * HOP_SAMPLES
+POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
+
+
+class WhisperRecognizer:
+    """A `model.recognizer.Recognizer` of any Whisper checkpoint. Safe to share between threads."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions, batch_windows: int
+    ) -> None:
+        _check_options(checkpoint, tokenizer, options)
+        self.window_samples = checkpoint.dims.n_audio_ctx * POSITION_SAMPLES
+        self._tokenizer = tokenizer
+        self._task = options.task
+        self._batch_windows = batch_windows
+        network = build_network(checkpoint.dims, checkpoint.weights)
+        context = _context_specs(network, batch_windows)
+        self._encode = _encode_function(network, batch_windows, self.window_samples)
+        self._search = _search_function(network, context, _grammar(checkpoint, tokenizer, options), tokenizer, options)
+        self._language_probs = _language_function(network, context, tokenizer)
+
+    def warm_up(self) -> None:
+        """Traces all that recognising runs, so that the first batch is as fast as the next."""
+        silence = np.zeros([1, self.window_samples], np.float32)
+        self.recognize(silence, [None])
+
+    def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
+        """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
+
+        languages: one code a window; None asks the model to identify the language. BeamscribeError for a language
+        that the model does not know.
+        """
+        self._check_languages(languages)
+        size = self._batch_windows
+        starts = range(0, len(waveforms), size)
+        batches = [self._recognize_batch(waveforms[i : i + size], languages[i : i + size]) for i in starts]
+        return [hypothesis for batch in batches for hypothesis in batch]
+
+    def _recognize_batch(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
+        n_windows = len(waveforms)
+        padded = np.zeros([self._batch_windows, self.window_samples], np.float32)
+        padded[:n_windows] = waveforms
+        active = np.arange(self._batch_windows) < n_windows
+        context = self._encode(padded, active)
+        spoken = self._identify(context, languages)
+        prompts = [self._tokenizer.sot_sequence(code, self._task) for code, _ in spoken]
+        prompts += prompts[:1] * (self._batch_windows - n_windows)
+        decoded = Decoded(*(part.numpy() for part in self._search(context, np.array(prompts, np.int32), active)))
+        return [self._hypothesis(decoded, row, *spoken[row]) for row in range(n_windows)]
+
+    def _identify(
+        self, context: list[KeysValues], languages: Sequence[str | None]
+    ) -> list[tuple[str, float | None]]:
+        """The language of each row and, where the model was asked, the probability it gave it."""
+        if not self._tokenizer.multilingual:
+            return [("en", None)] * len(languages)
+        if None not in languages:
+            return [(code, None) for code in languages if code is not None]
+        codes = list(self._tokenizer.language_tokens)
+        probs = self._language_probs(context).numpy()
+        found = [(codes[best], float(row[best])) for row, best in zip(probs, probs.argmax(axis=-1), strict=True)]
+        return [found[row] if code is None else (code, None) for row, code in enumerate(languages)]
+
+    def _hypothesis(self, decoded: Decoded, row: int, language: str, language_probability: float | None) -> Hypothesis:
+        length = int(decoded.lengths[row])
+        tokens = tuple(int(token) for token in decoded.tokens[row, :length])
+        text = self._tokenizer.decode(tokens).strip()
+        return Hypothesis(
+            tokens=tokens,
+            text=text,
+            segments=cut_segments(tokens, self._tokenizer, self.window_samples / SAMPLE_RATE_HZ),
+            avg_logprob=float(decoded.sum_logprobs[row]) / (length + 1),
+            no_speech_prob=float(decoded.no_speech_probs[row]),
+            compression_ratio=_compression_ratio(text),
+            temperature=0.0,
+            language=language,
+            language_probability=language_probability,
+        )
+
+    def _check_languages(self, languages: Sequence[str | None]) -> None:
+        known = self._tokenizer.language_tokens if self._tokenizer.multilingual else {"en": None}
+        for code in languages:
+            if code is not None and code not in known:
+                raise BeamscribeError(f"the model does not know the language {code!r}: it knows {', '.join(known)}")
+
+
+def cut_segments(tokens: Sequence[int], tokenizer: WhisperTokenizer, window_s: float) -> tuple[TimedText, ...]:
+    """The text between each pair of timestamps, and the text tokens it is made of.
+
+    Text that is still open at the end lasts to the end of the window. openai/whisper would seek to its beginning and
+    recognise it again in the next window; windows here are not moved, so its words would be lost.
+    """
+    segments: list[TimedText] = []
+    written: list[int] = []
+    start_s = 0.0
+    for token in tokens:
+        if token < tokenizer.timestamp_begin:
+            written.append(token)
+            continue
+        time_s = round((token - tokenizer.timestamp_begin) * POSITION_S, 2)
+        segments += _timed_text(start_s, time_s, written, tokenizer)
+        start_s, written = time_s, []
+    segments += _timed_text(start_s, window_s, written, tokenizer)
+    return tuple(segments)
+
+
+def _timed_text(start_s: float, end_s: float, tokens: list[int], tokenizer: WhisperTokenizer) -> list[TimedText]:
+    text = tokenizer.decode(tokens).strip()
+    return [TimedText(start_s, end_s, text, tuple(tokens))] if text else []
+
+
+def _compression_ratio(text: str) -> float:
+    data = text.encode("utf-8")
+    return len(data) / len(zlib.compress(data))
+
+
+def _check_options(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> None:
+    if options.task == "translate" and not tokenizer.multilingual:
+        raise BeamscribeError("the model is English-only and cannot translate: use a multilingual model")
+    n_free = checkpoint.dims.n_text_ctx - len(tokenizer.sot_sequence("en", options.task))
+    if not 0 < options.max_tokens <= n_free:
+        raise BeamscribeError(f"max_tokens is {options.max_tokens}: the model can write 1 to {n_free} tokens a window")
+
+
+def _grammar(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> Grammar:
+    """`suppress_at_begin` (a blank, the end) has no say: a transcript begins with a timestamp."""
+    return Grammar(
+        n_vocab=checkpoint.dims.n_vocab,
+        eot=tokenizer.eot,
+        timestamp_begin=tokenizer.timestamp_begin,
+        last_initial_timestamp=tokenizer.timestamp_begin + round(options.max_initial_timestamp_s / POSITION_S),
+        suppress_tokens=checkpoint.suppress_tokens,
+    )
+
+
+def _context_specs(network: Network, batch_windows: int) -> list[KeysValues]:
+    dims = network.dims
+    n_channels = dims.n_text_state // dims.n_text_head
+    keys = tf.TensorSpec([batch_windows, dims.n_text_head, n_channels, dims.n_audio_ctx])
+    values = tf.TensorSpec([batch_windows, dims.n_text_head, dims.n_audio_ctx, n_channels])
+    return [KeysValues(keys, values)] * dims.n_text_layer
+
+
+def _encode_function(network: Network, batch_windows: int, window_samples: int) -> Callable[..., list[KeysValues]]:
+    """Waveforms and which of them count -> what the decoder attends to; nothing is worked out for the others."""
+    context = _context_specs(network, batch_windows)
+    one_window = tf.nest.map_structure(lambda spec: tf.TensorSpec(spec.shape[1:]), context)
+
+    def encode_window(waveform: tf.Tensor) -> list[KeysValues]:
+        return audio_context(network, encode(network, log_mel(waveform, network.dims.n_mels)))
+
+    def nothing() -> list[KeysValues]:
+        return tf.nest.map_structure(lambda spec: tf.zeros(spec.shape), one_window)
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([batch_windows, window_samples]), tf.TensorSpec([batch_windows], tf.bool)]
+    )
+    def encode_batch(waveforms: tf.Tensor, active: tf.Tensor) -> list[KeysValues]:
+        return tf.map_fn(
+            lambda row: tf.cond(row[1], lambda: encode_window(row[0]), nothing),
+            (waveforms, active),
+            fn_output_signature=one_window,
+            parallel_iterations=1,
+        )
+
+    return encode_batch
+
+
+def _search_function(
+    network: Network,
+    context: list[KeysValues],
+    grammar: Grammar,
+    tokenizer: WhisperTokenizer,
+    options: DecodeOptions,
+) -> Callable[..., Decoded]:
+    batch_windows = context[0].keys.shape[0]
+    n_prompt = len(tokenizer.sot_sequence("en", options.task))
+    prompts, active = tf.TensorSpec([batch_windows, n_prompt], tf.int32), tf.TensorSpec([batch_windows], tf.bool)
+
+    @tf.function(input_signature=[context, prompts, active])
+    def search_batch(context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor) -> Decoded:
+        return search(
+            network,
+            grammar,
+            context,
+            prompts,
+            active,
+            beam_size=options.beam_size,
+            max_tokens=options.max_tokens,
+            no_speech=tokenizer.no_speech,
+        )
+
+    return search_batch
+
+
+def _language_function(
+    network: Network, context: list[KeysValues], tokenizer: WhisperTokenizer
+) -> Callable[..., tf.Tensor]:
+    """Probabilities of the languages, in the order of `language_tokens`, for each row."""
+    languages = list(tokenizer.language_tokens.values())
+
+    @tf.function(input_signature=[context])
+    def language_probs(context: list[KeysValues]) -> tf.Tensor:
+        prompts = tf.fill([context[0].keys.shape[0], 1], tokenizer.sot)
+        states, _ = read_prompt(network, prompts, context)
+        return tf.nn.softmax(tf.gather(logits(network, states[:, 0]), languages, axis=-1))
+
+    return language_probs

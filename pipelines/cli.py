@@ -1,0 +1,57 @@
+"""The command line: `beamscribe COMMAND …`. Every error that the user can mend is one line on standard error."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+# before TensorFlow is loaded: its start-up chatter is not for the reader of a run
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+from model.errors import BeamscribeError
+
+EXIT_OK, EXIT_OTHER, EXIT_USAGE, EXIT_FAILED_ASSETS = 0, 1, 2, 3
+USAGE = """usage: beamscribe COMMAND [FLAGS]
+
+commands:
+  transcribe   read audio, find the speech, recognise it, write the tables
+  plan         list what transcribe would do, with the same flags; runs nothing
+  show         print the transcripts of an output folder
+
+beamscribe COMMAND --help lists the flags of a command.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. Exit status: 0 done, 2 wrong command line, 3 too many assets failed, 1 anything else."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE, end="", file=sys.stdout if argv else sys.stderr)
+        return EXIT_OK if argv else EXIT_USAGE
+    return run(argv[0], argv[1:])
+
+
+def run(name: str, argv: Sequence[str]) -> int:
+    """Runs one command and turns what it raises into a line and an exit status."""
+    try:
+        return _command(name)(argv)
+    except BeamscribeError as error:
+        print(f"beamscribe {name}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _command(name: str) -> Callable[[Sequence[str]], int]:
+    # imported here: `beamscribe show` need not load TensorFlow, nor `--help` Beam
+    if name == "transcribe":
+        from pipelines.transcribe import command
+    elif name == "plan":
+        from pipelines.plan import command
+    elif name == "show":
+        from pipelines.show import command
+    else:
+        raise BeamscribeError(f"unknown command {name}; the commands are transcribe, plan, show")
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The flags of `beamscribe transcribe`, and what they come to."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from model.errors import BeamscribeError
+from model.recognizer import DecodeOptions
+from transforms.speech import SpeechOptions
+
+DEFAULT_WORKERS = os.cpu_count() or 1
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what argparse would print: one line, exit status 2 left to the caller."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BeamscribeError(f"{message}; see {self.prog} --help")
+
+
+@dataclass(frozen=True)
+class TranscribeOptions:
+    """What one run of the main job is asked to do."""
+
+    inputs: tuple[str, ...]
+    output: str
+    model: str
+    language: str | None
+    channels: str
+    decode: DecodeOptions
+    speech: SpeechOptions
+    batch_windows: int
+    max_failed_fraction: float
+    retry_failed: bool
+    # for Beam, unchanged, completed with the default runner
+    beam_args: tuple[str, ...]
+
+    def that_change_rows(self) -> dict[str, Any]:
+        """The options behind the configuration hash. Batch size, workers and runner are not among them."""
+        return {
+            "decode": asdict(self.decode),
+            "speech": asdict(self.speech),
+            "language": self.language,
+            "channels": self.channels,
+        }
+
+
+def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of the main job, grouped as a reader looks for them."""
+    decode, speech = DecodeOptions(), SpeechOptions()
+    what = parser.add_argument_group("what to transcribe, and where to")
+    what.add_argument(
+        "--input",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="PATH",
+        help="files, folders, globs (quoted), or manifests (.jsonl, .csv, .parquet with a column uri, and if you like "
+        "start_s, end_s, channel, language), local or on any Beam filesystem",
+    )
+    what.add_argument("--output", required=True, metavar="DIR", help="folder of the tables")
+    what.add_argument("--channels", default="mix", help="mix (default), separate, or numbers from 0: 0,1")
+    how = parser.add_argument_group("how to recognise")
+    how.add_argument("--model", default="tiny.en", help="tiny.en (default), a checkpoint folder, or a hub name")
+    how.add_argument("--language", help="language code; default: what the model identifies")
+    how.add_argument(
+        "--task",
+        choices=("transcribe", "translate"),
+        default=decode.task,
+        help="write what was said, or its translation into English",
+    )
+    how.add_argument(
+        "--beam_size", type=int, default=decode.beam_size, help="hypotheses searched at once; 1 is greedy (default: 5)"
+    )
+    how.add_argument(
+        "--speech_threshold",
+        type=float,
+        default=speech.threshold,
+        help="probability from which the detector's frames count as speech (default: %(default)s)",
+    )
+    run = parser.add_argument_group("how to run")
+    run.add_argument("--batch_windows", type=int, default=8, help="windows recognised at once (default: %(default)s)")
+    run.add_argument(
+        "--max_failed_fraction",
+        type=float,
+        default=0.1,
+        help="exit 3 where a larger part of the assets failed (default: %(default)s)",
+    )
+    run.add_argument("--retry_failed", action="store_true", help="try assets again that failed for good before")
+    parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
+
+
+def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> TranscribeOptions:
+    """Parses and checks the flags. Raises BeamscribeError for what cannot be honoured."""
+    args, rest = parser.parse_known_args(argv)
+    _check(args)
+    return TranscribeOptions(
+        inputs=tuple(args.input),
+        output=args.output,
+        model=args.model,
+        language=args.language,
+        channels=_channels(args.channels),
+        decode=DecodeOptions(task=args.task, beam_size=args.beam_size),
+        speech=SpeechOptions(threshold=args.speech_threshold),
+        batch_windows=args.batch_windows,
+        max_failed_fraction=args.max_failed_fraction,
+        retry_failed=args.retry_failed,
+        beam_args=_beam_args(rest, parser),
+    )
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.batch_windows < 1:
+        raise BeamscribeError(f"--batch_windows {args.batch_windows}: needs at least 1")
+    if not 0 < args.speech_threshold < 1:
+        raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
+    if not 0 <= args.max_failed_fraction <= 1:
+        raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
+
+
+def _channels(text: str) -> str:
+    """`mix`, `separate`, or sorted channel numbers."""
+    if text in ("mix", "separate"):
+        return text
+    try:
+        numbers = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        numbers = [-1]
+    if numbers[0] < 0:
+        raise BeamscribeError(f"--channels {text}: needs mix, separate, or channel numbers from 0 such as 0,1")
+    return ",".join(map(str, numbers))
+
+
+def _beam_args(rest: Sequence[str], parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    """The flags that are Beam's. A flag that nobody knows is refused: Beam itself would ignore it.
+
+    The default runner is named: Beam's own default depends on the graph and on the network.
+    """
+    beam_parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(beam_parser)
+    known, unknown = beam_parser.parse_known_args(list(rest))
+    if unknown:
+        flags = [*parser._option_string_actions, *beam_parser._option_string_actions]
+        near = difflib.get_close_matches(unknown[0].split("=")[0], flags, 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; see {parser.prog} --help"
+        raise BeamscribeError(f"unknown flag {unknown[0]}{hint}")
+    args = list(rest)
+    if known.runner is None:
+        args.append("--runner=FnApiRunner")
+        if known.direct_num_workers == 1 and not any(a.startswith("--direct_num_workers") for a in rest):
+            args.append(f"--direct_num_workers={DEFAULT_WORKERS}")
+        if not any(a.startswith("--direct_running_mode") for a in rest):
+            args.append("--direct_running_mode=multi_threading")
+    return tuple(args)

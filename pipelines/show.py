@@ -1,0 +1,59 @@
+"""`beamscribe show DIR`: the transcripts of an output folder, to read; with --tables, the page on the schema."""
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import BeamscribeError
+from pipelines.options import Parser
+from transforms import storage
+from transforms.planning import table_parts
+from transforms.tables import schema_of, tables_page
+
+
+def command(argv: Sequence[str]) -> int:
+    """Prints transcripts and failures, then where the tables are."""
+    args = _parser().parse_args(argv)
+    if args.tables:
+        print(tables_page(), end="")
+        return 0
+    if args.output is None:
+        raise BeamscribeError("name the output folder: beamscribe show DIR")
+    output = storage.normalise(args.output)
+    transcripts = read_table(output, "transcripts")
+    failures = read_table(output, "failures")
+    if not transcripts and not failures:
+        raise BeamscribeError(f"{args.output} holds no transcripts; run beamscribe transcribe --output {args.output}")
+    for row in transcripts:
+        channel = "" if row["channel"] is None else f" [channel {row['channel']}]"
+        said = row["text"] or "(nothing was said)"
+        print(f"{row['uri'].rsplit('/', 1)[-1]}{channel}, {row['duration_s']:.1f} s, {row['status']}: {said}")
+    for row in failures:
+        print(f"{row['uri'].rsplit('/', 1)[-1]}: {row['stage']} failed: {row['message']}")
+    print(f"tables: {output}/transcripts, {output}/segments, {output}/failures, {output}/runs")
+    return 0
+
+
+def read_table(output: str, table: str) -> list[dict]:
+    """All rows of a table, sorted by uri and channel."""
+    schema = schema_of(table)
+    parts = [pq.read_table(io.BytesIO(storage.read_whole(info.path))) for info in table_parts(output, table)]
+    rows = pa.concat_tables([part.cast(schema) for part in parts] or [schema.empty_table()]).to_pylist()
+    return sorted(rows, key=lambda row: (row["uri"], row.get("channel") or 0))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="beamscribe show", description="Prints the transcripts of an output folder.")
+    parser.add_argument("output", nargs="?", metavar="DIR", help="the folder that transcribe wrote")
+    parser.add_argument("--tables", action="store_true", help="print the page on the tables' columns instead")
+    return parser
+
+
+if __name__ == "__main__":
+    from pipelines.cli import run
+
+    sys.exit(run("show", sys.argv[1:]))

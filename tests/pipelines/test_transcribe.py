@@ -1,0 +1,206 @@
+"""The whole path: samples in, tables out. Each invariant of the tables that holds from the start is a test here."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+import jiwer
+import pandas as pd
+import pyarrow.dataset as ds
+import pytest
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from pipelines.cli import main
+from tests.conftest import REPOSITORY
+from transforms import storage
+
+SAMPLES = REPOSITORY / "samples"
+MEDIA = [row["uri"] for row in map(json.loads, (SAMPLES / "manifest.jsonl").read_text().splitlines())]
+VOLATILE = {"run_id", "transcribed_at", "failed_at"}
+
+
+def transcribe(inputs, output, *flags):
+    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+    return main(["transcribe", "--input", *map(str, inputs), "--output", str(output), *flags])
+
+
+def table(output, name):
+    """Rows of a table as a plain reader sees them, sorted."""
+    rows = ds.dataset(str(output / name), partitioning="hive").to_table().to_pylist()
+    return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+
+
+def stable(output, name):
+    """The rows without what differs from run to run by intention."""
+    rows = [{k: v for k, v in row.items() if k not in VOLATILE | {"dt"}} for row in table(output, name)]
+    return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+
+
+def by_name(output):
+    return {Path(row["uri"]).name: row for row in table(output, "transcripts")}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """The tables of the samples."""
+    output = tmp_path_factory.mktemp("samples") / "out"
+    assert transcribe(SAMPLES, output) == 0
+    return output
+
+
+def test_samples_are_heard_right(out):
+    normalise = EnglishTextNormalizer()
+    rows = by_name(out)
+    references = {r["uri"]: r["reference"] for r in map(json.loads, (SAMPLES / "manifest.jsonl").read_text().splitlines())}
+    assert set(rows) == set(references)
+    spoken = sorted(uri for uri, reference in references.items() if reference)
+    score = jiwer.wer([normalise(references[u]) for u in spoken], [normalise(rows[u]["text"]) for u in spoken])
+    assert score <= 0.05
+    silent = [uri for uri, reference in references.items() if not reference]
+    assert [(rows[uri]["status"], rows[uri]["text"]) for uri in silent] == [("no_speech", "")] * len(silent)
+
+
+def test_rows_say_where_they_come_from(out):
+    (run,) = table(out, "runs")
+    for row in table(out, "transcripts"):
+        assert row["run_id"] == run["run_id"]
+        assert row["model"] == "tiny.en"
+        assert re.fullmatch("[0-9a-f]{64}", row["model_sha256"])
+        assert re.fullmatch("[0-9a-f]{64}", row["content_sha256"])
+        assert row["size_bytes"] == Path(row["uri"]).stat().st_size
+    assert (run["planned"], run["ok"], run["no_speech"], run["failed"]) == (len(MEDIA), len(MEDIA) - 1, 1, 0)
+    assert run["transcripts"] == len(MEDIA)
+    assert run["segments"] == len(table(out, "segments"))
+    assert json.loads(run["options"])["decode"]["beam_size"] == 5
+    assert run["runner"] == "FnApiRunner"
+
+
+def test_text_of_a_transcript_is_that_of_its_segments(out):
+    segments = pd.DataFrame(table(out, "segments"))
+    for row in table(out, "transcripts"):
+        mine = segments[segments.uri == row["uri"]].sort_values("segment_index")
+        assert " ".join(mine.text) == row["text"]
+        edges = [edge for pair in zip(mine.start_s, mine.end_s, strict=True) for edge in pair]
+        assert edges == sorted(edges)
+        assert all(0 <= edge <= row["duration_s"] for edge in edges)
+
+
+def test_duckdb_pandas_and_pyarrow_read_every_table_by_a_plain_glob(out):
+    for name in ("transcripts", "segments", "runs"):
+        n_rows = ds.dataset(str(out / name), partitioning="hive").count_rows()
+        assert n_rows > 0
+        assert len(pd.read_parquet(out / name)) == n_rows
+        (counted,) = duckdb.sql(f"select count(*) from '{out}/{name}/**/*.parquet'").fetchone()
+        assert counted == n_rows
+    (dates,) = duckdb.sql(f"select count(distinct dt) from '{out}/transcripts/**/*.parquet'").fetchone()
+    assert dates == 1
+
+
+def test_again_with_nothing_changed_writes_nothing_but_a_run(out, capsys):
+    before = {info.path: info for info in storage.list_files(str(out))}
+    assert transcribe(SAMPLES, out) == 0
+    after = {info.path: info for info in storage.list_files(str(out))}
+    assert {path: info for path, info in after.items() if path in before} == before
+    (new,) = after.keys() - before.keys()
+    assert "/runs/" in new
+    latest = max(table(out, "runs"), key=lambda row: row["started_at"])
+    assert (latest["planned"], latest["unchanged"], latest["windows"]) == (0, len(MEDIA), 0)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--batch_windows", "3", "--direct_num_workers=1"],
+        ["--batch_windows", "8", "--direct_num_workers=3"],
+        ["--batch_windows", "1", "--direct_num_workers=2"],
+    ],
+    ids=lambda flags: " ".join(flags),
+)
+def test_rows_do_not_depend_on_batches_or_workers(out, tmp_path, flags):
+    inputs = [f"{SAMPLES}/{uri}" for uri in reversed(MEDIA)]
+    assert transcribe(inputs, tmp_path / "again", *flags) == 0
+    assert stable(tmp_path / "again", "segments") == stable(out, "segments")
+    assert stable(tmp_path / "again", "transcripts") == stable(out, "transcripts")
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """Two good files and four that are broken in different ways."""
+    folder = tmp_path / "bucket"
+    folder.mkdir()
+    for uri in [u for u in MEDIA if u.endswith((".wav", ".flac"))][:2]:
+        shutil.copy(SAMPLES / uri, folder)
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("this is no audio\n" * 50)
+    whole = (SAMPLES / next(u for u in MEDIA if u.endswith(".mp3"))).read_bytes()
+    (folder / "head.mp3").write_bytes(whole[:200])
+    (folder / "noise.m4a").write_bytes(bytes(range(256)) * 40)
+    return folder
+
+
+def test_bad_files_cost_nobody_else_anything(out, bucket, tmp_path):
+    assert transcribe(bucket, tmp_path / "mixed", "--max_failed_fraction", "0.9") == 0
+    good = {name: row for name, row in by_name(out).items() if (bucket / name).exists()}
+    mixed = by_name(tmp_path / "mixed")
+    assert {name: row["text"] for name, row in mixed.items()} == {name: row["text"] for name, row in good.items()}
+    failures = {Path(row["uri"]).name: row for row in table(tmp_path / "mixed", "failures")}
+    assert failures.keys() == {"empty.wav", "text.wav", "head.mp3", "noise.m4a"}
+    assert all((row["stage"], row["retriable"]) == ("open", False) for row in failures.values())
+    assert "empty" in failures["empty.wav"]["message"]
+
+
+def test_too_many_failures_exit_3_and_keep_what_was_done(bucket, tmp_path):
+    assert transcribe(bucket, tmp_path / "out") == 3
+    assert len(table(tmp_path / "out", "transcripts")) == 2
+    assert len(table(tmp_path / "out", "failures")) == 4
+    assert table(tmp_path / "out", "runs")[0]["exit_status"] == 3
+
+
+def test_one_current_version_whatever_was_run_before(bucket, tmp_path):
+    """Changed content, mended files, changed options and failures: each asset keeps one version."""
+    output = tmp_path / "out"
+    transcribe(bucket, output)
+    good = next(u for u in MEDIA if u.endswith(".flac"))
+    shutil.copy(SAMPLES / good, bucket / "empty.wav")
+    assert transcribe(bucket, output, "--max_failed_fraction", "1") == 0
+    names = sorted(Path(row["uri"]).name for row in table(output, "transcripts") + table(output, "failures"))
+    assert names == sorted(path.name for path in bucket.iterdir())
+    assert by_name(output)["empty.wav"]["text"] == by_name(output)[good]["text"]
+    latest = max(table(output, "runs"), key=lambda row: row["started_at"])
+    assert (latest["planned"], latest["unchanged"], latest["failed_before"]) == (1, 2, 3)
+
+    (bucket / good).write_text("broken now")
+    assert transcribe(bucket, output, "--beam_size", "1", "--batch_windows", "2", "--max_failed_fraction", "1") == 0
+    uris = [row["uri"] for row in table(output, "transcripts")] + [row["uri"] for row in table(output, "failures")]
+    assert sorted(uris) == sorted(str(path) for path in bucket.iterdir())
+    assert good in {Path(row["uri"]).name for row in table(output, "failures")}
+    assert len({row["config_hash"] for row in table(output, "transcripts")}) == 1
+    assert {row["uri"] for row in table(output, "segments")} == {
+        row["uri"] for row in table(output, "transcripts") if row["status"] == "ok"
+    }
+    assert not (output / "_beamscribe").exists()
+
+
+def test_stereo_call_by_channel(tmp_path):
+    stereo = next(row for row in map(json.loads, (SAMPLES / "manifest.jsonl").read_text().splitlines()) if "stereo" in row["uri"] or "call" in row["uri"])
+    assert transcribe(SAMPLES / stereo["uri"], tmp_path / "out", "--channels", "separate") == 0
+    rows = sorted(table(tmp_path / "out", "transcripts"), key=lambda row: row["channel"])
+    assert [row["channel"] for row in rows] == [0, 1]
+    assert rows[0]["text"] != rows[1]["text"]
+    assert all(row["status"] == "ok" and row["channels"] == 2 for row in rows)
+
+
+def test_plan_lists_and_writes_nothing(out, bucket, capsys):
+    before = {info.path for info in storage.list_files(str(out))}
+    assert main(["plan", "--input", str(bucket), "--output", str(out)]) == 0
+    assert "6 to transcribe" in capsys.readouterr().out
+    assert {info.path for info in storage.list_files(str(out))} == before
+
+
+def test_show_prints_the_transcripts(out, capsys):
+    assert main(["show", str(out)]) == 0
+    printed = capsys.readouterr().out
+    for row in table(out, "transcripts"):
+        assert (row["text"] or "(nothing was said)") in printed

@@ -1,0 +1,51 @@
+"""Windows through a recogniser."""
+
+import numpy as np
+import pytest
+
+from model.recognizer import Hypothesis
+from transforms.recognize import WindowTask, mean_squares, recognize
+from transforms.windows import Span, Window
+
+
+class Listener:
+    """Hears the level of a window, and cannot stand the number 13."""
+
+    window_samples = 480_000
+
+    def __init__(self):
+        self.batches = []
+
+    def recognize(self, waveforms, languages):
+        self.batches.append(len(waveforms))
+        if 13 in waveforms[:, 0]:
+            raise ArithmeticError("thirteen")
+        return [
+            Hypothesis((), f"{row[0]:g}", (), 0.0, 0.0, 1.0, 0.0, language or "xx", None)
+            for row, language in zip(waveforms, languages, strict=True)
+        ]
+
+
+def task(value, language="en"):
+    return WindowTask(f"{value}.wav", None, Window(0, (Span(0, 800),), np.full(800, value, np.float32)), language)
+
+
+def test_results_keep_order_and_identity():
+    results = recognize([task(1), task(2, None)], Listener())
+    assert [(r.uri, r.hypothesis.text, r.hypothesis.language) for r in results] == [
+        ("1.wav", "1", "en"),
+        ("2.wav", "2", "xx"),
+    ]
+
+
+@pytest.mark.parametrize("bad", range(8))
+def test_window_that_breaks_the_model_costs_no_other_window(bad):
+    results = recognize([task(13 if i == bad else i) for i in range(8)], Listener())
+    assert [r.hypothesis.text if r.hypothesis else r.error for r in results] == [
+        ("ArithmeticError", "thirteen") if i == bad else str(i) for i in range(8)
+    ]
+
+
+def test_levels_are_of_50_ms_and_the_rest():
+    samples = np.concatenate([np.full(800, 0.5), np.full(800, 0.1), np.full(10, 1.0)]).astype(np.float32)
+    np.testing.assert_allclose(mean_squares(samples), [0.25, 0.01, 1.0], rtol=1e-6)

@@ -1,0 +1,219 @@
+"""From recognised windows back to whole assets: the rows of every table."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from model.recognizer import Hypothesis
+from transforms import guards
+from transforms.heard import Failure, Heard, HeardTrack
+from transforms.recognize import LEVEL_FRAME_S, RecognizedWindow
+from transforms.rows import FailureRow, SegmentRow, TranscriptRow
+from transforms.windows import spans_samples, to_asset_s
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NOISE_QUANTILE = 0.05
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What every row says of where it comes from."""
+
+    run_id: str
+    model: str
+    model_sha256: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class AssetRows:
+    """All rows of one asset."""
+
+    uri: str
+    transcripts: tuple[TranscriptRow, ...] = ()
+    segments: tuple[SegmentRow, ...] = ()
+    failures: tuple[FailureRow, ...] = ()
+    n_windows: int = 0
+    # an old version stays where this failure is a passing one
+    keeps_old_version: bool = False
+
+
+def assemble(heard: Heard, windows: Iterable[RecognizedWindow], provenance: Provenance) -> AssetRows:
+    """The rows of one asset, from what was read of it and all its windows in any order."""
+    by_track: dict[int | None, list[RecognizedWindow]] = {track.channel: [] for track in heard.tracks}
+    for window in windows:
+        by_track[window.channel].append(window)
+    for track in heard.tracks:
+        by_track[track.channel].sort(key=lambda w: w.window_index)
+        if [w.window_index for w in by_track[track.channel]] != list(range(track.n_windows)):
+            raise RuntimeError(
+                f"{heard.item.asset.uri}: channel {track.channel} lost windows on the way"
+            )  # a bug of ours
+    failure = heard.failure or _model_failure(by_track.values())
+    if failure and not (heard.usable and _anything_recognized(by_track.values())):
+        row = _failure_row(heard, failure, provenance, salvaged_s=0.0)
+        return AssetRows(heard.item.asset.uri, failures=(row,), keeps_old_version=failure.retriable)
+    failures = (_failure_row(heard, failure, provenance, heard.duration_s),) if failure else ()
+    transcripts, segments = [], []
+    for track in heard.tracks:
+        rows = list(_segments(heard, track, by_track[track.channel], provenance))
+        transcripts.append(_transcript(heard, track, rows, by_track[track.channel], provenance, failure))
+        segments.extend(rows)
+    n_windows = sum(track.n_windows for track in heard.tracks)
+    return AssetRows(heard.item.asset.uri, tuple(transcripts), tuple(segments), failures, n_windows)
+
+
+def _model_failure(tracks: Iterable[Sequence[RecognizedWindow]]) -> Failure | None:
+    errors = [window.error for windows in tracks for window in windows if window.error]
+    if not errors:
+        return None
+    error_type, message = errors[0]
+    return Failure("recognize", error_type, f"the model failed on {len(errors)} windows: {message}", retriable=True)
+
+
+def _anything_recognized(tracks: Iterable[Sequence[RecognizedWindow]]) -> bool:
+    """False only where there were windows and the model failed on every one."""
+    windows = [window for windows in tracks for window in windows]
+    return not windows or any(window.hypothesis for window in windows)
+
+
+def _failure_row(heard: Heard, failure: Failure, provenance: Provenance, salvaged_s: float) -> FailureRow:
+    return FailureRow(
+        uri=heard.item.asset.uri,
+        stage=failure.stage,
+        error_type=failure.error_type,
+        message=failure.message,
+        retriable=failure.retriable,
+        attempts=heard.item.attempts,
+        salvaged_s=salvaged_s,
+        size_bytes=heard.item.asset.size_bytes,
+        source_modified_at=_timestamp(heard.item.asset.modified_at_us),
+        model_sha256=provenance.model_sha256,
+        config_hash=heard.item.config_hash,
+        run_id=provenance.run_id,
+        failed_at=datetime.now(UTC),
+    )
+
+
+def _timestamp(modified_at_us: int | None) -> datetime | None:
+    return None if modified_at_us is None else EPOCH + timedelta(microseconds=modified_at_us)
+
+
+def _segments(
+    heard: Heard, track: HeardTrack, windows: Sequence[RecognizedWindow], provenance: Provenance
+) -> Iterator[SegmentRow]:
+    """The segments of one channel: in order, inside the asset, without overlap."""
+    index, last_end_s = 0, 0.0
+    for window in windows:
+        if window.hypothesis is None:
+            continue
+        verdict = guards.judge(window.hypothesis)
+        for piece in guards.pieces(window.hypothesis, spans_samples(window.spans) / 16_000):
+            start_s = max(last_end_s, to_asset_s(window.spans, piece.start_s, at_end=False))
+            end_s = max(start_s, to_asset_s(window.spans, piece.end_s, at_end=True))
+            rms_dbfs, snr_db = _levels(window.mean_squares, piece.start_s, piece.end_s)
+            kept = "" if verdict.drop_rule else piece.text
+            yield SegmentRow(
+                uri=heard.item.asset.uri,
+                channel=track.channel,
+                content_sha256=heard.content_sha256,
+                segment_index=index,
+                start_s=start_s,
+                end_s=end_s,
+                text=kept,
+                raw_text=piece.text,
+                edits=_edits(piece.text, verdict.drop_rule),
+                avg_logprob=window.hypothesis.avg_logprob,
+                no_speech_prob=window.hypothesis.no_speech_prob,
+                compression_ratio=window.hypothesis.compression_ratio,
+                temperature=window.hypothesis.temperature,
+                language=window.hypothesis.language,
+                flags=list(verdict.flags),
+                rms_dbfs=rms_dbfs,
+                snr_db=snr_db,
+                run_id=provenance.run_id,
+            )
+            index, last_end_s = index + 1, end_s
+
+
+def _edits(raw_text: str, drop_rule: str | None) -> list[dict]:
+    if not drop_rule or not raw_text:
+        return []
+    return [{"rule": drop_rule, "start": 0, "end": len(raw_text), "before": raw_text, "after": ""}]
+
+
+def _levels(squares: np.ndarray, start_s: float, end_s: float) -> tuple[float | None, float | None]:
+    """Level of a stretch of a window in dB below full scale, and in dB over the quietest frames of the window."""
+    first = min(int(start_s / LEVEL_FRAME_S), len(squares) - 1)
+    level = float(np.mean(squares[first : max(first + 1, math.ceil(end_s / LEVEL_FRAME_S))]))
+    if level <= 0:
+        return None, None
+    noise = float(np.quantile(squares, NOISE_QUANTILE))
+    snr_db = 10 * math.log10(max(level - noise, 1e-12) / noise) if noise > 0 else None
+    return 10 * math.log10(level), snr_db
+
+
+def _transcript(
+    heard: Heard,
+    track: HeardTrack,
+    segments: Sequence[SegmentRow],
+    windows: Sequence[RecognizedWindow],
+    provenance: Provenance,
+    failure: Failure | None,
+) -> TranscriptRow:
+    text = " ".join(s.text for s in segments if s.text)
+    hypotheses = [(w.hypothesis, spans_samples(w.spans)) for w in windows if w.hypothesis]
+    language, probability = _language(hypotheses) if text else (None, None)
+    info = heard.info
+    assert info is not None  # a transcript is of something that could be opened
+    return TranscriptRow(
+        uri=heard.item.asset.uri,
+        channel=track.channel,
+        content_sha256=heard.content_sha256,
+        size_bytes=heard.item.asset.size_bytes or 0,
+        source_modified_at=_timestamp(heard.item.asset.modified_at_us),
+        duration_s=heard.duration_s,
+        speech_s=track.speech_s,
+        sample_rate_hz=info.sample_rate_hz,
+        channels=info.channels,
+        codec=info.codec,
+        status="partial" if failure else "ok" if text else "no_speech",
+        language=language,
+        language_probability=probability,
+        text=text,
+        raw_text=" ".join(s.raw_text for s in segments if s.raw_text),
+        avg_logprob=_mean_logprob([h for h, _ in hypotheses]),
+        flags=sorted({*heard.flags, *(flag for s in segments for flag in s.flags)}),
+        model=provenance.model,
+        model_sha256=provenance.model_sha256,
+        config_hash=heard.item.config_hash,
+        code_version=provenance.code_version,
+        run_id=provenance.run_id,
+        transcribed_at=datetime.now(UTC),
+    )
+
+
+def _mean_logprob(hypotheses: Sequence[Hypothesis]) -> float | None:
+    """Mean over all tokens, end-of-text included."""
+    n_tokens = sum(len(h.tokens) + 1 for h in hypotheses)
+    return sum(h.avg_logprob * (len(h.tokens) + 1) for h in hypotheses) / n_tokens if hypotheses else None
+
+
+def _language(hypotheses: Sequence[tuple[Hypothesis, int]]) -> tuple[str, float | None]:
+    """The language with most of the speech behind it, weighted by its probability; and its mean probability."""
+    weights: dict[str, float] = {}
+    for hypothesis, n_samples in hypotheses:
+        share = 1.0 if hypothesis.language_probability is None else hypothesis.language_probability
+        weights[hypothesis.language] = weights.get(hypothesis.language, 0.0) + share * n_samples
+    language = max(sorted(weights), key=lambda code: weights[code])
+    probabilities = [
+        (h.language_probability, n)
+        for h, n in hypotheses
+        if h.language == language and h.language_probability is not None
+    ]
+    if not probabilities:
+        return language, None
+    return language, sum(p * n for p, n in probabilities) / sum(n for _, n in probabilities)

@@ -1,0 +1,45 @@
+"""What was read of an asset: everything its rows need but the words."""
+
+from dataclasses import dataclass
+
+from transforms.assets import WorkItem
+from transforms.audio import AudioInfo
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an asset could not be (wholly) transcribed."""
+
+    # read, open, decode, recognize
+    stage: str
+    error_type: str
+    message: str
+    # another try may succeed
+    retriable: bool
+
+
+@dataclass(frozen=True)
+class HeardTrack:
+    """One channel of an asset, or their mix."""
+
+    channel: int | None
+    n_windows: int
+    speech_s: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An asset after its file was read to its end, or as far as it went."""
+
+    item: WorkItem
+    content_sha256: str = ""
+    info: AudioInfo | None = None
+    duration_s: float = 0.0
+    tracks: tuple[HeardTrack, ...] = ()
+    failure: Failure | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is audio to write a transcript of: not where another try may well read all of it."""
+        return self.info is not None and self.duration_s > 0 and not (self.failure and self.failure.retriable)

@@ -1,0 +1,189 @@
+"""From an asset to its windows of speech: open, decode, pick the channels, resample, detect, cut.
+
+All of it in one step, as a generator: at no time is more of a file in memory than one window and what the detector
+looks at (BEAM: elements that leave a fused step one by one are never gathered).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import apache_beam as beam
+import numpy as np
+
+from model.recognizer import SAMPLE_RATE_HZ
+from model.vad import VoiceActivityDetector, load_detector
+from transforms import progress, storage
+from transforms.assets import Asset, Track, WorkItem
+from transforms.audio import AudioDecodeError, AudioInfo, open_audio
+from transforms.channels import mix, same_channels
+from transforms.heard import Failure, Heard, HeardTrack
+from transforms.recognize import WindowTask
+from transforms.resample import Resampler
+from transforms.speech import SpeechOptions
+from transforms.windows import Totals, cut_windows
+
+BLOCK_S = 10.0
+HASH_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ListenOptions:
+    """What of an asset is listened to. Part of the configuration hash."""
+
+    # mix, separate, or numbers: 0,1
+    channels: str
+    # None: the model identifies it
+    language: str | None
+    speech: SpeechOptions
+
+
+class FindSpeech(beam.DoFn):
+    """Yields the windows of an asset, and at its end, to the output HEARD, what else its rows need."""
+
+    HEARD = "heard"
+
+    def __init__(self, options: ListenOptions) -> None:
+        self._options = options
+
+    def setup(self) -> None:
+        self._detector = load_detector()
+
+    def process(self, item: WorkItem) -> Iterator[WindowTask | beam.pvalue.TaggedOutput]:
+        for found in listen(item, self._options, self._detector):
+            yield found if isinstance(found, WindowTask) else beam.pvalue.TaggedOutput(self.HEARD, found)
+
+
+class ChangedWhileReadError(Exception):
+    """The file was written while it was read: what was read is neither the old nor the new."""
+
+
+def listen(item: WorkItem, options: ListenOptions, detector: VoiceActivityDetector) -> Iterator[WindowTask | Heard]:
+    """The windows of an asset in order, and last what was heard of it. Whatever is wrong with it ends in `Heard`."""
+    asset = item.asset
+    heard = Heard(item)
+    try:
+        if asset.size_bytes is None:
+            raise FileNotFoundError(f"no such file: {asset.path}")
+        with storage.open_read(asset.path) as file:
+            heard = replace(heard, content_sha256=sha256_of(file))
+            heard = yield from _listen_to_file(file, heard, options, detector)
+        _check_unchanged(asset)
+    except AudioDecodeError as error:
+        heard = replace(heard, failure=Failure("open", "AudioDecodeError", str(error), retriable=False))
+    except (OSError, ChangedWhileReadError) as error:
+        heard = replace(heard, failure=Failure("read", type(error).__name__, _one_line(error), retriable=True))
+    except Exception as error:  # noqa: BLE001 - no input ends the run: whatever a decoder raises is a failure row
+        heard = replace(heard, failure=Failure("decode", type(error).__name__, _one_line(error), retriable=False))
+    progress.asset_done(asset.size_bytes or 0, heard.duration_s)
+    yield heard
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """SHA-256 of a file from its start, in hexadecimal; the file is left at its start."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(HASH_BLOCK_BYTES):
+        digest.update(block)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _check_unchanged(asset: Asset) -> None:
+    now = storage.stat(asset.path)
+    if now is None or (now.size_bytes, now.modified_at_us) != (asset.size_bytes, asset.modified_at_us):
+        raise ChangedWhileReadError(f"{asset.path} changed while it was read; it is read again in the next run")
+
+
+def _listen_to_file(
+    file: BinaryIO, heard: Heard, options: ListenOptions, detector: VoiceActivityDetector
+) -> Iterator[WindowTask | Heard]:  # returns Heard
+    asset = heard.item.asset
+    tracks, info, is_dual_mono = choose_tracks(file, asset, options)
+    heard = replace(heard, info=info, flags=("dual_mono",) if is_dual_mono else ())
+    for track in tracks:
+        samples, totals, n_windows = TrackSamples(file, asset, track.channel), Totals(), 0
+        for window in cut_windows(samples, detector, options.speech, totals):
+            n_windows += 1
+            yield WindowTask(asset.uri, track.channel, window, track.language)
+        heard = replace(
+            heard,
+            duration_s=samples.duration_s,
+            failure=heard.failure or samples.failure,
+            tracks=(*heard.tracks, HeardTrack(track.channel, n_windows, totals.speech_s)),
+        )
+    return heard
+
+
+def choose_tracks(file: BinaryIO, asset: Asset, options: ListenOptions) -> tuple[list[Track], AudioInfo, bool]:
+    """The channels to transcribe, with the language of each; whether the channels of the file are all the same.
+
+    What a manifest says of the asset wins over the flags. Raises AudioDecodeError for a channel the file has not got.
+    """
+    with open_audio(file) as stream:
+        info = stream.info
+        asked = [track.channel for track in asset.tracks if track.channel is not None]
+        if not asked and options.channels not in ("mix", "separate"):
+            asked = [int(number) for number in options.channels.split(",")]
+        if asked and max(asked) >= info.channels:
+            raise AudioDecodeError(f"channel {max(asked)} was asked for and the file has {info.channels}, from 0")
+        if asked or options.channels == "mix":
+            is_dual_mono = False
+        else:
+            is_dual_mono = info.channels > 1 and same_channels(stream.blocks(BLOCK_S))
+            asked = [] if is_dual_mono else list(range(info.channels))
+    languages = {track.channel: track.language for track in asset.tracks}
+    default = languages.get(None) or options.language
+    channels = asked or [None]
+    return [Track(c, languages.get(c) or default) for c in channels], info, is_dual_mono
+
+
+class TrackSamples:
+    """One channel of an asset (or the mix) as blocks of float32 samples [n] at 16 kHz.
+
+    Iterated to its end, it knows how long the asset is, and what was wrong with the file where decoding stopped short.
+    """
+
+    def __init__(self, file: BinaryIO, asset: Asset, channel: int | None) -> None:
+        self._file = file
+        self._asset = asset
+        self._channel = channel
+        self.duration_s = 0.0
+        self.failure: Failure | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self._file.seek(0)
+        with open_audio(self._file) as stream:
+            resampler = Resampler(stream.info.sample_rate_hz, SAMPLE_RATE_HZ, 1)
+            n_frames = 0
+            try:
+                for block in self._part(stream.blocks(BLOCK_S), stream.info.sample_rate_hz):
+                    n_frames += len(block)
+                    mono = mix(block) if self._channel is None else block[:, self._channel]
+                    yield resampler.push(mono[:, None])[:, 0]
+            except AudioDecodeError as error:
+                self.failure = Failure("decode", "AudioDecodeError", _one_line(error), retriable=False)
+            yield resampler.flush()[:, 0]
+            self.duration_s = n_frames / stream.info.sample_rate_hz
+
+    def _part(self, blocks: Iterator[np.ndarray], rate_hz: int) -> Iterator[np.ndarray]:
+        """The frames of the file that the asset names."""
+        start = round((self._asset.start_s or 0.0) * rate_hz)
+        end = None if self._asset.end_s is None else round(self._asset.end_s * rate_hz)
+        at = 0
+        for block in blocks:
+            if end is not None and at >= end:
+                return
+            piece = block[max(0, start - at) : None if end is None else max(0, end - at)]
+            at += len(block)
+            if len(piece):
+                yield piece
+        if start and at <= start:
+            raise AudioDecodeError(
+                f"the part starts at {self._asset.start_s:g} s and the file ends at {at / rate_hz:g} s"
+            )
