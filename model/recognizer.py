@@ -68,3 +68,6 @@ class Recognizer(Protocol):
         languages: one code a window; None asks the model to identify the language.
         Any n_windows is accepted; it is padded to the batch shape the model was loaded with.
         """
+
+    def warm_up(self) -> None:
+        """Traces and compiles, so that the first real batch does not wait for it."""

@@ -1,12 +1,16 @@
 """The command line: `beamscribe COMMAND …`. Every error that the user can mend is one line on standard error."""
 
+import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-# before TensorFlow is loaded: its start-up chatter is not for the reader of a run
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# before TensorFlow and Beam are loaded: their chatter (no GPU found, optional clients absent) is not for the reader
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+logging.getLogger("pipelines").setLevel(logging.INFO)
 
 from model.errors import BeamscribeError
 
@@ -40,12 +44,28 @@ def run(name: str, argv: Sequence[str]) -> int:
         return EXIT_USAGE
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps off the terminal what TensorFlow's libraries print while they load, before they read any setting."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _command(name: str) -> Callable[[Sequence[str]], int]:
     # imported here: `beamscribe show` need not load TensorFlow, nor `--help` Beam
     if name == "transcribe":
-        from pipelines.transcribe import command
+        with quiet():
+            from pipelines.transcribe import command
     elif name == "plan":
-        from pipelines.plan import command
+        with quiet():
+            from pipelines.plan import command
     elif name == "show":
         from pipelines.show import command
     else:

@@ -50,7 +50,7 @@ def _lines(n_assets: int, n_bytes: int, finished: threading.Event) -> None:
 
 
 def describe(now: progress.Progress, n_assets: int, n_bytes: int, elapsed_s: float) -> str:
-    """Hours done and in all, speed as a multiple of real time, time to go. The hours in all are extrapolated by bytes."""
+    """Hours done and in all (extrapolated by bytes), speed as a multiple of real time, time to go."""
     parts = [f"{now.assets_done} of {n_assets} assets", f"{now.audio_s / 3600:.2f} h"]
     if now.bytes_done and now.audio_s:
         share = min(1.0, now.bytes_done / n_bytes)

@@ -3,13 +3,13 @@
     find inputs → plan → [ read plan → spread assets → find speech → recognise → gather by asset → assemble
     → gather by part → stage ] → commit
 
-What is in brackets is the Beam pipeline. Audio never crosses a shuffle: what is spread are descriptors, what is gathered
-is text. Finding inputs and planning come before it, because the command line has to answer for them (exit status 2)
-and `beamscribe plan` shows them; the commit comes after it, because nothing may be visible before all is staged.
+What is in brackets is the Beam pipeline. Audio never crosses a shuffle: what is spread are descriptors, what is
+gathered is text. Finding inputs and planning come before it, because the command line has to answer for them (exit
+status 2) and `beamscribe plan` shows them; the commit comes after it, because nothing may be visible before all is
+staged.
 """
 
 import json
-import logging
 import platform
 import secrets
 import sys
@@ -39,8 +39,6 @@ from transforms.planning import History, Plan, config_hash, plan_work, read_hist
 from transforms.recognize import RecognizedWindow, RecognizerHandler
 from transforms.rows import RunRow
 from transforms.tables import to_arrow
-
-log = logging.getLogger(__name__)
 
 CODE_VERSION = version("beamscribe")
 LIBRARIES = ("apache-beam", "tensorflow", "numpy", "librosa", "soxr", "soundfile", "av", "pyarrow", "tokenizers")
@@ -128,7 +126,7 @@ def build(job: Job, parts: PartOf, plan_path: str) -> beam.Pipeline:
         | "SpreadAssets" >> beam.Reshuffle()
         | "FindSpeech" >> beam.ParDo(FindSpeech(listen)).with_outputs(FindSpeech.HEARD, main="windows")
     )
-    handler = RecognizerHandler(options.model, options.decode, options.batch_windows)
+    handler = RecognizerHandler(job.model, options.decode, options.batch_windows)
     recognized = heard.windows | "Recognize" >> RunInference(handler)
     (
         {
@@ -239,8 +237,6 @@ def parser(command_name: str = "transcribe") -> Parser:
 def command(argv: Sequence[str]) -> int:
     """`beamscribe transcribe`. Returns the exit status; raises BeamscribeError before any work is done."""
     started_at = datetime.now(UTC)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("pipelines").setLevel(logging.INFO)
     job = prepare(transcribe_options(parser(), argv), claim=True)
     try:
         row = execute(job, started_at)
@@ -254,7 +250,7 @@ def command(argv: Sequence[str]) -> int:
 def summary(row: RunRow, output: str) -> str:
     """What a run did, in a few lines."""
     lines = [
-        f"{row.planned} of {row.found} assets transcribed ({row.unchanged} unchanged, {row.failed_before} failed before): "
+        f"{row.planned} of {row.found} assets done now ({row.unchanged} unchanged, {row.failed_before} failed before): "
         f"{row.ok} ok, {row.no_speech} without speech, {row.partial} partial, {row.failed} failed",
         f"{row.audio_s / 3600:.2f} h of audio in {row.wall_s:.0f} s: {row.speed:.1f} times real time",
         f"tables: {output}/transcripts, segments, failures, runs (run {row.run_id})",

@@ -80,6 +80,9 @@ class FfmpegSource:
             except FFmpegError as error:
                 self._stopped_by = f"damaged: unreadable from here on ({error.strerror})"
                 return
+            except IndexError:
+                # the end: PyAV 18 stumbles there over tracks that turned up midway, after having flushed this one
+                return
             if packet is None:
                 return
             try:

@@ -69,41 +69,46 @@ class SourceFile:
         self._file = file
         self._error: Exception | None = None
         self.size_bytes = file.seek(0, os.SEEK_END)
-        file.seek(0)
+        self._position = self._position_of_file = self.size_bytes
+        self.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        if self._error is not None:
+        if self._error is not None or self._position >= self.size_bytes:
             return b""
         try:
-            return self._file.read(size)
+            if self._position != self._position_of_file:
+                self._file.seek(self._position)
+            found = self._file.read(size)
         except Exception as error:  # noqa: BLE001 - of any filesystem; raised by raise_read_error
             self._error = error
             return b""
+        self._position += len(found)
+        self._position_of_file = self._position
+        return found
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if self._error is not None:
-            return 0
-        try:
-            return self._file.seek(offset, whence)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._error = error
-            return 0
+        """-1, as of C's lseek, for a place before the start, where damaged headers send decoders."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size_bytes}[whence]
+        if base + offset < 0:
+            return -1
+        self._position = base + offset
+        return self._position
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._position
 
     def seekable(self) -> bool:
         return True
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset`. Does not move the position, on which a decoder may rely."""
-        position = self.tell()
-        self.seek(offset)
+        position = self._position
+        self._position = offset
         found = self.read(size)
-        self.seek(position)
+        self._position = position
         return found
 
     def raise_read_error(self) -> None:
-        """Raises what reading or seeking raised, if it did."""
+        """Raises what reading raised, if it did."""
         if self._error is not None:
             raise self._error

@@ -28,7 +28,7 @@ DECODERS = (
 _LIMITS = {"format_whitelist": DEMUXERS, "codec_whitelist": DECODERS, "protocol_whitelist": ""}
 
 # Containers whose header states the length of the sound. Elsewhere FFmpeg's figure is an estimate.
-_STATE_LENGTH = {"aiff", "ape", "au", "caf", "flac", "mov", "nistsphere", "tta", "w64", "wv"}
+_STATE_LENGTH = {"aiff", "ape", "au", "flac", "mov", "nistsphere", "tta", "wv"}
 
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -53,8 +53,9 @@ def audio_stream(container: av.container.InputContainer) -> av.AudioStream:
     stream = container.streams.best("audio")
     if stream is None:
         raise AudioDecodeError("no audio track")
-    if stream.codec_context is None or stream.codec_context.codec.name not in DECODERS.split(","):
-        raise AudioDecodeError(f"no decoder for its sound ({stream.codec_tag or 'unknown codec'})")
+    codec = stream.codec_context and stream.codec_context.codec.name
+    if codec not in DECODERS.split(","):
+        raise AudioDecodeError(f"no decoder for its sound ({codec or 'unknown codec'})")
     return stream
 
 
@@ -84,8 +85,8 @@ def promised_s(file: SourceFile, container: av.container.InputContainer, stream:
             return _asf_length_s(file) if len(container.streams) == 1 else None
         case "mp3":
             return estimated_s(container, stream) if _mp3_states_length(file) else None
-        case "wav":
-            return _wav_length_s(file, stream)
+        case "wav" | "w64" | "caf":
+            return _chunk_length_s(file, stream)
         case name:
             return estimated_s(container, stream) if name in _STATE_LENGTH else None
 
@@ -109,7 +110,7 @@ def _asf_length_s(file: SourceFile) -> float | None:
     return None if is_broadcast else play_100ns / 1e7 - preroll_ms / 1e3
 
 
-def _wav_length_s(file: SourceFile, stream: av.AudioStream) -> float | None:
+def _chunk_length_s(file: SourceFile, stream: av.AudioStream) -> float | None:
     """From the size of the data, if the file does not hold all of it. FFmpeg clamps that to the file."""
     chunk, bit_rate = find_sound_chunk(file), stream.codec_context.bit_rate
     if chunk is None or not chunk.promised_bytes or chunk.promised_bytes <= chunk.held_bytes or not bit_rate:

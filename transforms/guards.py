@@ -36,7 +36,7 @@ def judge(hypothesis: Hypothesis) -> Verdict:
 
 
 def pieces(hypothesis: Hypothesis, window_s: float) -> Iterator[TimedText]:
-    """The segments of a hypothesis, cut to the window; one without text where there is none: speech is accounted for."""
+    """The segments of a hypothesis, cut to the window; one without text where it has none: no speech goes missing."""
     for segment in hypothesis.segments:
         start_s = min(segment.start_s, window_s)
         yield TimedText(start_s, max(start_s, min(segment.end_s, window_s)), segment.text.strip(), segment.tokens)

@@ -5,9 +5,9 @@ looks at (BEAM: elements that leave a fused step one by one are never gathered).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import apache_beam as beam
 import numpy as np
@@ -50,7 +50,7 @@ class FindSpeech(beam.DoFn):
     def setup(self) -> None:
         self._detector = load_detector()
 
-    def process(self, item: WorkItem) -> Iterator[WindowTask | beam.pvalue.TaggedOutput]:
+    def process(self, item: WorkItem) -> Iterator[Any]:  # WindowTask, and Heard to the output HEARD
         for found in listen(item, self._options, self._detector):
             yield found if isinstance(found, WindowTask) else beam.pvalue.TaggedOutput(self.HEARD, found)
 
@@ -102,7 +102,7 @@ def _check_unchanged(asset: Asset) -> None:
 
 def _listen_to_file(
     file: BinaryIO, heard: Heard, options: ListenOptions, detector: VoiceActivityDetector
-) -> Iterator[WindowTask | Heard]:  # returns Heard
+) -> Generator[WindowTask, None, Heard]:
     asset = heard.item.asset
     tracks, info, is_dual_mono = choose_tracks(file, asset, options)
     heard = replace(heard, info=info, flags=("dual_mono",) if is_dual_mono else ())
@@ -139,7 +139,7 @@ def choose_tracks(file: BinaryIO, asset: Asset, options: ListenOptions) -> tuple
             asked = [] if is_dual_mono else list(range(info.channels))
     languages = {track.channel: track.language for track in asset.tracks}
     default = languages.get(None) or options.language
-    channels = asked or [None]
+    channels: list[int | None] = [*asked] or [None]
     return [Track(c, languages.get(c) or default) for c in channels], info, is_dual_mono
 
 

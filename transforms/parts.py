@@ -1,8 +1,9 @@
 """The last steps of a pipeline: rows gathered by part, staged as complete files, a receipt for each."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import apache_beam as beam
 
@@ -57,7 +58,7 @@ def _status(asset: AssetRows) -> str:
 def total(receipts: Iterable[Receipt]) -> Receipt:
     """The sum of receipts."""
     receipts = list(receipts)
-    sums = {
+    sums: dict[str, Any] = {
         f.name: sum((getattr(r, f.name) for r in receipts), start=() if f.name == "kept_old" else 0)
         for f in fields(Receipt)
     }
@@ -73,7 +74,7 @@ class StagePart(beam.DoFn):
     def process(self, element: tuple[int, Iterable[AssetRows]]) -> Iterator[int]:
         shard, assets = element
         assets = sorted(assets, key=lambda rows: rows.uri)
-        rows = {
+        rows: dict[str, Sequence[Any]] = {
             "segments": [row for asset in assets for row in asset.segments],
             "failures": [row for asset in assets for row in asset.failures],
             "transcripts": [row for asset in assets for row in asset.transcripts],

@@ -1,6 +1,6 @@
 """Recognition: a Beam model handler over any of our recognisers, and what it makes of windows."""
 
-import logging
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
+from model.errors import BeamscribeError
 from model.recognizer import DecodeOptions, Hypothesis, Recognizer
-from model.registry import load_recognizer, resolve_model
+from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
 from transforms.windows import Span, Window
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,20 +74,43 @@ def _recognized(task: WindowTask, hypothesis: Hypothesis | None, error: tuple[st
     return RecognizedWindow(task.uri, task.channel, window.index, window.spans, levels, hypothesis, error)
 
 
+_loading = threading.Lock()
+_loaded: dict[tuple[str, DecodeOptions, int], Recognizer] = {}
+
+
+def load_once(planned: ModelFiles, options: DecodeOptions, batch_windows: int) -> Recognizer:
+    """The recogniser, from this machine's own files, kept for the next pipeline of this process.
+
+    Raises BeamscribeError where the name leads here to other weights than where the run was planned.
+    """
+    key = (planned.sha256, options, batch_windows)
+    with _loading:
+        if key not in _loaded:
+            here = resolve_model(planned.name)
+            if here.sha256 != planned.sha256:
+                raise BeamscribeError(
+                    f"model {planned.name} has sha256 {here.sha256} on this worker and {planned.sha256} where the run "
+                    "was planned; install the same weights, or pin a revision"
+                )
+            recognizer = load_recognizer(here, options, batch_windows)
+            # the first call traces and compiles: done here, it is not counted as inference
+            recognizer.warm_up()
+            _loaded.clear()
+            _loaded[key] = recognizer
+        return _loaded[key]
+
+
 class RecognizerHandler(ModelHandler[WindowTask, RecognizedWindow, Recognizer]):
     """Loads a recogniser once a process and gives it batches of one shape, mixed from all files of a bundle."""
 
-    def __init__(self, model: str, options: DecodeOptions, batch_windows: int) -> None:
+    def __init__(self, files: ModelFiles, options: DecodeOptions, batch_windows: int) -> None:
         super().__init__(min_batch_size=batch_windows, max_batch_size=batch_windows)
-        self._model = model
+        self._files = files
         self._options = options
         self._batch_windows = batch_windows
 
     def load_model(self) -> Recognizer:
-        recognizer = load_recognizer(resolve_model(self._model), self._options, self._batch_windows)
-        # the first call traces and compiles: done here, it is not counted as inference
-        recognizer.recognize(np.zeros((1, recognizer.window_samples), np.float32), ["en"])
-        return recognizer
+        return load_once(self._files, self._options, self._batch_windows)
 
     def run_inference(
         self, batch: Sequence[WindowTask], model: Recognizer, inference_args: dict[str, Any] | None = None

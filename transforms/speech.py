@@ -21,12 +21,12 @@ class SpeechOptions:
 
     # speech starts at a frame at least this probable ...
     threshold: float = 0.5
-    # ... and may end at one less probable than this
-    negative_threshold: float = 0.35
-    # shorter bursts are dropped as clicks and coughs
-    min_speech_s: float = 0.25
-    # shorter pauses belong to the speech around them
-    min_silence_s: float = 0.5
+    # ... and may end at one less probable than this share of the threshold: 0.35 at 0.5
+    negative_ratio: float = 0.7
+    # shorter bursts are dropped as clicks; a "yes" said alone is seen for little longer
+    min_speech_s: float = 0.1
+    # shorter pauses belong to the speech around them; fluent readers give few longer ones to cut at
+    min_silence_s: float = 0.2
     # audio kept on each side of speech: the network notices soft first and last consonants late
     pad_s: float = 0.3
     # longer pauses are cut out of a window, shorter ones stay in it as they are
@@ -38,7 +38,8 @@ class SpeechOptions:
 
     def __post_init__(self) -> None:
         ordered = {
-            "0 < negative_threshold <= threshold < 1": 0 < self.negative_threshold <= self.threshold < 1,
+            "0 < threshold < 1": 0 < self.threshold < 1,
+            "0 < negative_ratio <= 1": 0 < self.negative_ratio <= 1,
             "0 <= min_speech_s <= 1": 0 <= self.min_speech_s <= MIN_REST_S,
             "0 < min_silence_s <= 10": 0 < self.min_silence_s <= 10,
             "0 <= 2 * pad_s <= max_gap_s": 0 <= 2 * self.pad_s <= self.max_gap_s,
@@ -47,7 +48,7 @@ class SpeechOptions:
         }
         for rule, holds in ordered.items():
             if not holds:
-                raise BeamscribeError(f"speech options must keep to {rule}, and do not: {self}")
+                raise BeamscribeError(f"the speech options must keep to {rule}; these do not: {self}")
 
 
 class Detector(Protocol):
@@ -111,13 +112,14 @@ def frame_rms(samples: np.ndarray, frame_samples: int) -> np.ndarray:
 class RegionFinder:
     """Hysteresis over the probabilities of one recording's frames, as they come.
 
-    Speech runs from a frame of at least `threshold` to the first frame below `negative_threshold` after which no frame
+    Speech runs from a frame of at least `threshold` to the first frame below `negative_ratio` of it after which no frame
     reaches `threshold` for `min_silence_s`. Speech too long for one window is cut at its quietest frame.
     """
 
     def __init__(self, options: SpeechOptions, frame_samples: int) -> None:
         self._options = options
         self._frame_samples = frame_samples
+        self._negative_threshold = options.negative_ratio * options.threshold
         self._min_speech = self._frames(options.min_speech_s)
         self._min_silence = self._frames(options.min_silence_s)
         self._max_speech = to_samples(options.max_window_s - 2 * options.pad_s) // frame_samples
@@ -156,7 +158,7 @@ class RegionFinder:
             self._history.append((probability, level))
             if is_speech:
                 self._silence = None
-            elif self._silence is None and probability < self._options.negative_threshold:
+            elif self._silence is None and probability < self._negative_threshold:
                 self._silence = self._frame
         self._frame += 1
         if self._start is None:

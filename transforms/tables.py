@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.rows import TABLES
+from transforms.rows import EDITS, TABLES
 
 ROW_GROUP_ROWS = 100_000
 
@@ -73,7 +73,7 @@ def tables_page() -> str:
 
 
 def _type_name(arrow_type: pa.DataType) -> str:
-    if arrow_type == TABLES["segments"].__dataclass_fields__["edits"].metadata["arrow"]:
+    if arrow_type == EDITS:
         return "list of {rule, start, end, before, after}"
     if pa.types.is_list(arrow_type):
         return f"list of {arrow_type.value_type}"

@@ -21,14 +21,17 @@ MEND = "copy the model again from where it came, or convert it again with ct2-tr
 BINARY_VERSIONS = range(4, 7)
 TYPE_OF_CODE = dict(enumerate(("float32", "int8", "int16", "int32", "float16", "bfloat16")))
 
+# one name of CTranslate2 -> the names of OpenAI that it stands for
+Names = dict[str, tuple[str, ...]]
+
 # CTranslate2's name in a layer -> OpenAI's; several where CTranslate2 stacks their rows in one matrix
-SELF_ATTENTION = {"linear_0": ("attn.query", "attn.key", "attn.value"), "linear_1": ("attn.out",)}
-CROSS_ATTENTION = {
+SELF_ATTENTION: Names = {"linear_0": ("attn.query", "attn.key", "attn.value"), "linear_1": ("attn.out",)}
+CROSS_ATTENTION: Names = {
     "linear_0": ("cross_attn.query",),
     "linear_1": ("cross_attn.key", "cross_attn.value"),
     "linear_2": ("cross_attn.out",),
 }
-FEED_FORWARD = {"linear_0": ("mlp.0",), "linear_1": ("mlp.2",)}
+FEED_FORWARD: Names = {"linear_0": ("mlp.0",), "linear_1": ("mlp.2",)}
 
 
 def read_stored(folder: Path) -> StoredCheckpoint:
@@ -157,9 +160,9 @@ def _openai_tensors(path: Path, stored: dict[str, StoredTensor], dims: Dimension
     return {name: tensor for name, tensor in tensors.items() if not name.endswith(".key.bias")}
 
 
-def _names(dims: Dimensions) -> dict[str, tuple[str, ...]]:
+def _names(dims: Dimensions) -> Names:
     """CTranslate2's name of every weight -> OpenAI's names of the equal parts of its rows."""
-    names: dict[str, tuple[str, ...]] = {
+    names: Names = {
         ENCODER_POSITIONS: ("encoder.positional_embedding",),
         "decoder/position_encodings/encodings": ("decoder.positional_embedding",),
         "decoder/embeddings/weight": ("decoder.token_embedding.weight",),
@@ -174,11 +177,11 @@ def _names(dims: Dimensions) -> dict[str, tuple[str, ...]]:
     return names
 
 
-def _layer_names(side: str, layer: int) -> dict[str, tuple[str, ...]]:
+def _layer_names(side: str, layer: int) -> Names:
     parts = {"self_attention": (SELF_ATTENTION, "attn_ln"), "ffn": (FEED_FORWARD, "mlp_ln")}
     if side == "decoder":
         parts["attention"] = (CROSS_ATTENTION, "cross_attn_ln")
-    names: dict[str, tuple[str, ...]] = {}
+    names: Names = {}
     for part, (linears, norm) in parts.items():
         prefix, block = f"{side}/layer_{layer}/{part}", f"{side}.blocks.{layer}"
         names |= _norm_names(f"{prefix}/layer_norm", f"{block}.{norm}")
@@ -187,9 +190,9 @@ def _layer_names(side: str, layer: int) -> dict[str, tuple[str, ...]]:
     return names
 
 
-def _linear_names(name: str, targets: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _linear_names(name: str, targets: tuple[str, ...]) -> Names:
     return {f"{name}/{kind}": tuple(f"{target}.{kind}" for target in targets) for kind in ("weight", "bias")}
 
 
-def _norm_names(name: str, target: str) -> dict[str, tuple[str, ...]]:
+def _norm_names(name: str, target: str) -> Names:
     return {f"{name}/gamma": (f"{target}.weight",), f"{name}/beta": (f"{target}.bias",)}

@@ -103,7 +103,7 @@ def read_headers(path: Path) -> dict[str, StoredTensor]:
         tensors = {
             name: _stored_tensor(path, start, entry) for name, entry in header.items() if entry["dtype"] in TYPE_OF_NAME
         }
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BeamscribeError(f"{path} is truncated or corrupt ({size} bytes): {MEND}") from error
     return tensors
 

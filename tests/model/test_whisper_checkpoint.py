@@ -1,7 +1,8 @@
 """Checkpoints of both formats: the right numbers in the right places, and broken files named before work starts."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import ctranslate2
@@ -9,6 +10,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model.errors import BeamscribeError
 from model.whisper import network
@@ -253,6 +256,59 @@ def assert_refused(folder: Path, message: str) -> None:
 
 def test_untied_output_embeddings_are_refused(tmp_path: Path) -> None:
     tensors = random_tensors()
+    write_ctranslate2(tmp_path / "ct2", tensors, tied=False)
+    assert_refused(tmp_path / "ct2", "untied output embeddings")
     untied = tensors | {"proj_out.weight": tensors["decoder.embed_tokens.weight"]}
-    write_huggingface(tmp_path, untied, CONFIG | {"tie_word_embeddings": False}, prefix="")
-    assert_refused(tmp_path, "untied output embeddings")
+    write_huggingface(tmp_path / "hf", untied, CONFIG | {"tie_word_embeddings": False}, prefix="")
+    assert_refused(tmp_path / "hf", "untied output embeddings")
+
+
+@pytest.fixture(scope="module")
+def int8_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("int8")
+    write_ctranslate2(folder, random_tensors(), "int8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def safetensors_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("safetensors")
+    write_huggingface(folder, random_tensors())
+    return folder
+
+
+@given(part=st.floats(0, 1, exclude_max=True))
+@settings(max_examples=100, deadline=None)
+def test_weights_cut_anywhere_are_refused(int8_folder: Path, safetensors_folder: Path, part: float) -> None:
+    for weights in (int8_folder / "model.bin", safetensors_folder / "model.safetensors"):
+        with changed(weights, lambda data: data[: int(part * len(data))]):
+            assert_refused(weights.parent, f"{weights.name} is truncated or corrupt")
+
+
+@given(places=st.lists(st.integers(0, 3000), min_size=1, max_size=3), byte=st.integers(0, 255))
+@settings(max_examples=100, deadline=None)
+def test_weights_with_wrong_bytes_are_refused_or_whole(
+    int8_folder: Path, safetensors_folder: Path, places: list[int], byte: int
+) -> None:
+    """A wrong number is a number still; nothing but BeamscribeError may come of the rest."""
+    for weights in (int8_folder / "model.bin", safetensors_folder / "model.safetensors"):
+        with changed(weights, lambda data: overwritten(data, places, byte)), suppress(BeamscribeError):
+            found = {name: tensor.shape for name, tensor in inspect_checkpoint(weights.parent).tensors.items()}
+            assert found == weight_shapes(TINY)
+
+
+@contextmanager
+def changed(path: Path, change: Callable[[bytes], bytes]) -> Iterator[None]:
+    data = path.read_bytes()
+    path.write_bytes(change(data))
+    try:
+        yield
+    finally:
+        path.write_bytes(data)
+
+
+def overwritten(data: bytes, places: list[int], byte: int) -> bytes:
+    changed_data = bytearray(data)
+    for place in places:
+        changed_data[place] = byte
+    return bytes(changed_data)

@@ -71,7 +71,7 @@ def write_huggingface(
 
 
 def write_ctranslate2(
-    folder: Path, tensors: Tensors, quantization: str | None = None, encoder_positions: bool = True
+    folder: Path, tensors: Tensors, quantization: str | None = None, encoder_positions: bool = True, tied: bool = True
 ) -> None:
     """Saves by CTranslate2's own writer."""
     spec = WhisperSpec(CONFIG["encoder_layers"], N_HEAD, CONFIG["decoder_layers"], N_HEAD)
@@ -84,7 +84,8 @@ def write_ctranslate2(
         for number, layer in enumerate(module.layer):
             _fill_layer(layer, tensors, f"{side}.layers.{number}")
     spec.decoder.embeddings.weight = tensors["decoder.embed_tokens.weight"].copy()
-    spec.decoder.projection.weight = spec.decoder.embeddings.weight
+    # CTranslate2's writer stores equal arrays once
+    spec.decoder.projection.weight = tensors["decoder.embed_tokens.weight"] * (1 if tied else 2)
     spec.config.suppress_ids = CONFIG["suppress_tokens"]
     spec.config.suppress_ids_begin = CONFIG["begin_suppress_tokens"]
     spec.config.alignment_heads = [[2, 0], [2, 1]]

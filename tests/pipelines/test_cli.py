@@ -26,7 +26,7 @@ def options(*argv):
         (["--input", SAMPLES, "--output", "OUT", "--model", "tiny.xx"], "tiny.xx"),
         (["--input", SAMPLES, "--output", "OUT", "--language", "de"], "tiny.en"),
         (["--input", SAMPLES, "--output", "OUT", "--task", "translate"], "tiny.en"),
-        (["--input", SAMPLES, "--output", "OUT", "--beam_size", "0"], "beam_size"),
+        (["--input", SAMPLES, "--output", "OUT", "--beam_size", "0"], "a beam size of 0"),
         (["--input", SAMPLES, "--output", "OUT", "--batch_windows", "0"], "--batch_windows 0: needs at least 1"),
         (["--input", SAMPLES, "--output", "OUT", "--channels", "left"], "--channels left: needs mix, separate"),
         (["--input", SAMPLES, "--output", "OUT", "--max_failed_fraction", "2"], "needs a fraction"),
