@@ -77,7 +77,7 @@ def video(samples: np.ndarray | None, rate_hz: int, muxer: str, picture_codec: s
         if samples is not None:
             layout = "mono" if samples.shape[1] == 1 else "stereo"
             sound = container.add_stream(codec, rate=rate_hz, layout=layout)
-            sound.bit_rate = 64_000
+            sound.bit_rate = 128_000
             sound.open()
         for _ in range(n_pictures):
             picture = random.integers(0, 255, (48, 64, 3), dtype=np.uint8)

@@ -10,8 +10,9 @@ from av.error import FFmpegError
 
 from transforms.audio_source import AudioDecodeError, AudioInfo, SourceFile
 from transforms.ffmpeg_container import audio_stream, estimated_s, format_name, open_container, origin_s, promised_s
+from transforms.sound_chunk import find_sound_chunk
 
-# Timestamps are rounded (to 1 ms in Matroska), so smaller holes are no holes.
+# Timestamps are rounded, and clocks of recorders drift: smaller holes are no holes.
 _HOLE_TOLERANCE_S = 0.1
 # More undecodable sound than this is damage. One bad packet is 20-30 ms; a file may well end amid one.
 _DAMAGE_TOLERANCE_S = 0.05
@@ -24,6 +25,7 @@ _MAX_FILLED_S = 24 * 3600.0
 _MIN_CHANNELS_TO_PACK = 8
 # Their timestamps count samples: a hole is loss. In other containers the recorder may have paused.
 _COUNTS_SAMPLES = {"flac", "ogg"}
+_COUNTED_HOLE_TOLERANCE_S = 0.02
 
 
 class FfmpegSource:
@@ -40,8 +42,10 @@ class FfmpegSource:
         # undecodable since the last good frame
         self._undecodable_s = 0.0
         self._stopped_by: str | None = None
-        self.promised_s = promised_s(file, container, self._stream)
-        duration_s = self.promised_s or estimated_s(container, self._stream)
+        chunk = find_sound_chunk(file)
+        self._promised_ratio = chunk.promised_ratio if chunk else None
+        self._promised_s = promised_s(file, container, self._stream)
+        duration_s = self._promised_s or estimated_s(container, self._stream)
         # how the sound is laid out is known by its first frame: AAC may double the rate that the header gives
         self._frames = self._decode()
         first = next(self._frames, None)
@@ -50,6 +54,12 @@ class FfmpegSource:
         self._first = first
         codec = self._stream.codec_context.codec.canonical_name
         self.info = AudioInfo(first.sample_rate, first.layout.nb_channels, codec, duration_s)
+
+    @property
+    def promised_s(self) -> float | None:
+        if self._promised_ratio is None:
+            return self._promised_s
+        return self._promised_ratio * self._n_delivered / self.info.sample_rate_hz
 
     def pieces(self) -> Iterator[np.ndarray]:
         matched = _Matched(self._first)
@@ -101,7 +111,8 @@ class FfmpegSource:
             return 0.0
         position_s = self._n_delivered / self.info.sample_rate_hz
         hole_s = frame.time - self._origin_s - position_s
-        if not _HOLE_TOLERANCE_S < hole_s <= self._max_hole_s(position_s):
+        tolerance_s = _COUNTED_HOLE_TOLERANCE_S if self._format in _COUNTS_SAMPLES else _HOLE_TOLERANCE_S
+        if not tolerance_s < hole_s <= self._max_hole_s(position_s):
             return 0.0
         if undecodable_s or self._format in _COUNTS_SAMPLES:
             self._lost_s += max(hole_s - undecodable_s, 0.0)

@@ -34,10 +34,10 @@ class SoundfileSource:
     filled_s = 0.0
 
     def __init__(self, sound: soundfile.SoundFile, promised_ratio: float | None) -> None:
-        """promised_ratio: bytes of sound that the header promises to those that the file holds; None: unknown."""
+        """promised_ratio: see SoundChunk."""
         self._sound = sound
         held_s = sound.frames / sound.samplerate
-        self.promised_s = None if promised_ratio is None else held_s * max(promised_ratio, 1.0)
+        self.promised_s = None if promised_ratio is None else held_s * promised_ratio
         self.info = AudioInfo(sound.samplerate, sound.channels, _codec(sound), self.promised_s or held_s)
         self._damage: str | None = None
 
@@ -77,9 +77,7 @@ def open_with_soundfile(file: SourceFile) -> SoundfileSource | None:
         # FFmpeg reads a WAV of a recorder that never came to fill in the length
         sound.close()
         return None
-    if chunk is None or chunk.promised_bytes is None or chunk.held_bytes == 0:
-        return SoundfileSource(sound, None)
-    return SoundfileSource(sound, chunk.promised_bytes / chunk.held_bytes)
+    return SoundfileSource(sound, chunk.promised_ratio if chunk else None)
 
 
 def _codec(sound: soundfile.SoundFile) -> str:

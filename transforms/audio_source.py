@@ -43,10 +43,12 @@ class AudioSource(Protocol):
     """An opened file of one decoder."""
 
     info: AudioInfo
-    # the length that the header states outright; None where it is absent or an estimate
-    promised_s: float | None
     # seconds of silence put where the timestamps leave a hole
     filled_s: float
+
+    @property
+    def promised_s(self) -> float | None:
+        """After the last piece: the length that the header states outright; None if it is absent or an estimate."""
 
     def pieces(self) -> Iterator[np.ndarray]:
         """All that can be decoded, once, in order: float32 [n, channels] of any n."""

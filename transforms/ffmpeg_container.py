@@ -8,7 +8,6 @@ from av.error import FFmpegError
 
 from transforms.audio_source import AudioDecodeError, SourceFile
 from transforms.media_types import media_kind
-from transforms.sound_chunk import find_sound_chunk
 
 # Demuxers that keep to the file they are given. Playlists (hls, dash, concat, sdp ...) open what they name.
 DEMUXERS = (
@@ -85,8 +84,6 @@ def promised_s(file: SourceFile, container: av.container.InputContainer, stream:
             return _asf_length_s(file) if len(container.streams) == 1 else None
         case "mp3":
             return estimated_s(container, stream) if _mp3_states_length(file) else None
-        case "wav" | "w64" | "caf":
-            return _chunk_length_s(file, stream)
         case name:
             return estimated_s(container, stream) if name in _STATE_LENGTH else None
 
@@ -108,14 +105,6 @@ def _asf_length_s(file: SourceFile) -> float | None:
     play_100ns, _, preroll_ms, flags = struct.unpack_from("<QQQI", head, start + 64)
     is_broadcast = flags & 1
     return None if is_broadcast else play_100ns / 1e7 - preroll_ms / 1e3
-
-
-def _chunk_length_s(file: SourceFile, stream: av.AudioStream) -> float | None:
-    """From the size of the data, if the file does not hold all of it. FFmpeg clamps that to the file."""
-    chunk, bit_rate = find_sound_chunk(file), stream.codec_context.bit_rate
-    if chunk is None or not chunk.promised_bytes or chunk.promised_bytes <= chunk.held_bytes or not bit_rate:
-        return None
-    return chunk.promised_bytes * 8 / bit_rate
 
 
 def _mp3_states_length(file: SourceFile) -> bool:

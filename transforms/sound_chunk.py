@@ -39,6 +39,13 @@ class SoundChunk:
     promised_bytes: int | None
     held_bytes: int
 
+    @property
+    def promised_ratio(self) -> float | None:
+        """How many times what the file holds was promised: 1 if the file is whole. None if unknown."""
+        if self.promised_bytes is None or self.held_bytes == 0:
+            return None
+        return max(self.promised_bytes / self.held_bytes, 1.0)
+
 
 def find_sound_chunk(file: SourceFile) -> SoundChunk | None:
     """The chunk with the samples; None where there is none or the file is of another kind."""

@@ -112,8 +112,8 @@ def frame_rms(samples: np.ndarray, frame_samples: int) -> np.ndarray:
 class RegionFinder:
     """Hysteresis over the probabilities of one recording's frames, as they come.
 
-    Speech runs from a frame of at least `threshold` to the first frame below `negative_ratio` of it after which no frame
-    reaches `threshold` for `min_silence_s`. Speech too long for one window is cut at its quietest frame.
+    Speech runs from a frame of at least `threshold` to the first frame below `negative_ratio` of it after which no
+    frame reaches `threshold` for `min_silence_s`. Speech too long for one window is cut at its quietest frame.
     """
 
     def __init__(self, options: SpeechOptions, frame_samples: int) -> None:

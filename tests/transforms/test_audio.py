@@ -40,10 +40,12 @@ def decode_damaged(content: bytes) -> tuple[np.ndarray, AudioDecodeError]:
 
 
 def correlation(decoded: np.ndarray, original: np.ndarray, rate_hz: int) -> float:
-    """The highest over delays of up to 80 ms either way; of the worst channel."""
+    """The highest over delays of up to 80 ms either way; of the worst channel but for that of the subwoofer."""
     n, reach = min(len(decoded), len(original)), int(0.08 * rate_hz)
     scores = []
-    for ours, theirs in zip(decoded[:n].T, original[:n].T, strict=True):
+    for channel, (ours, theirs) in enumerate(zip(decoded[:n].T, original[:n].T, strict=True)):
+        if channel == 3 and decoded.shape[1] >= 6:
+            continue
         spectrum = np.fft.rfft(ours, 2 * n) * np.conj(np.fft.rfft(theirs, 2 * n))
         delays = np.fft.irfft(spectrum)
         best = max(delays[:reach].max(), delays[-reach:].max())
@@ -301,7 +303,7 @@ def test_a_pause_of_the_recorder_is_silence(voice, muxer):
     content = with_ffmpeg(original, 16_000, muxer, "aac", first_pts_s={2.0: 20.0})
     with open_audio(io.BytesIO(content)) as audio:
         decoded = np.concatenate(list(audio.blocks()))
-    assert len(decoded) / 16_000 == pytest.approx(SECONDS + 20.0, abs=0.05)
+    assert len(decoded) / 16_000 == pytest.approx(SECONDS + 20.0, abs=0.1)
     assert audio.filled_s == pytest.approx(20.0, abs=0.01)
     resumed = decoded[22 * 16_000 : 22 * 16_000 + 3 * 16_000]
     assert correlation(resumed, original[2 * 16_000 :], 16_000) > 0.95
@@ -415,12 +417,11 @@ def test_no_damage_does_more_than_raise(voice, capfd, seed):
     content = bytearray(with_ffmpeg(original[:48_000], 48_000, muxer, codec, "7.1"))
     for _ in range(chance.choice([1, 10, 100])):
         content[chance.randrange(chance.choice([64, 1000, len(content)]))] = chance.randrange(256)
-    with contextlib.suppress(AudioDecodeError):  # and nothing else
-        with open_audio(io.BytesIO(bytes(content))) as audio:
-            for block in audio.blocks(1.0):
-                assert block.dtype == np.float32
-                assert block.shape[1] == audio.info.channels
-                assert np.isfinite(block).all()
+    with contextlib.suppress(AudioDecodeError), open_audio(io.BytesIO(bytes(content))) as audio:
+        for block in audio.blocks(1.0):
+            assert block.dtype == np.float32
+            assert block.shape[1] == audio.info.channels
+            assert np.isfinite(block).all()
     assert capfd.readouterr() == ("", "")
 
 
