@@ -1,6 +1,6 @@
 """What a recogniser is: loaded once a process, it takes fixed-shape batches of windows and returns hypotheses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,7 +66,19 @@ class Recognizer(Protocol):
         """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
 
         languages: one code a window; None asks the model to identify the language.
-        Any n_windows is accepted; it is padded to the batch shape the model was loaded with.
+        Any n_windows is accepted. A row's numbers do not depend on the rows beside it, nor on how many there are.
+        """
+
+    def sample(
+        self,
+        waveforms: np.ndarray,
+        languages: Sequence[str],
+        seeds: Sequence[int],
+        holds: Callable[[Hypothesis], bool],
+    ) -> list[list[Hypothesis]]:
+        """Other hypotheses for waveforms [n_windows, window_samples], drawn at rising temperatures.
+
+        For each window those drawn until one `holds`, or all. seeds: what they are drawn by; equal seeds, equal draws.
         """
 
     def warm_up(self) -> None:

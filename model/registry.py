@@ -86,11 +86,11 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         )
 
 
-def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int) -> Recognizer:
+def load_recognizer(files: ModelFiles, options: DecodeOptions) -> Recognizer:
     """Loads the weights and builds the network; imports TensorFlow."""
     from model.whisper.recognizer import WhisperRecognizer
 
-    return WhisperRecognizer(load_checkpoint(files.folder), WhisperTokenizer(files.folder), options, batch_windows)
+    return WhisperRecognizer(load_checkpoint(files.folder), WhisperTokenizer(files.folder), options)
 
 
 def _unknown_language(files: ModelFiles, language: str) -> str:

@@ -36,7 +36,7 @@ from transforms.inputs import Inputs, find_inputs
 from transforms.listen import FindSpeech, ListenOptions
 from transforms.parts import Receipt, StagePart, read_receipts, total
 from transforms.planning import History, Plan, config_hash, plan_work, read_history
-from transforms.recognize import RecognizedWindow, RecognizerHandler
+from transforms.recognize import RecognizedWindow, RecognizerHandler, RescueHandler, SplitDoubtful
 from transforms.rows import RunRow
 from transforms.tables import to_arrow
 
@@ -126,8 +126,15 @@ def build(job: Job, parts: PartOf, plan_path: str) -> beam.Pipeline:
         | "SpreadAssets" >> beam.Reshuffle()
         | "FindSpeech" >> beam.ParDo(FindSpeech(listen)).with_outputs(FindSpeech.HEARD, main="windows")
     )
-    handler = RecognizerHandler(job.model, options.decode, options.batch_windows)
-    recognized = heard.windows | "Recognize" >> RunInference(handler)
+    recognizer = RecognizerHandler(job.model, options.decode, options.batch_windows)
+    first = (
+        heard.windows
+        | "Recognize" >> RunInference(recognizer)
+        | "SplitDoubtful" >> beam.ParDo(SplitDoubtful()).with_outputs(SplitDoubtful.DOUBTFUL, main="holding")
+    )
+    rescuer = RescueHandler(job.model, options.decode, options.batch_windows)
+    rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
+    recognized = (first.holding, rescued) | "AllWindows" >> beam.Flatten()
     (
         {
             "heard": heard[FindSpeech.HEARD] | "KeyHeardByAsset" >> beam.Map(lambda h: (h.item.asset.uri, h)),

@@ -74,7 +74,7 @@ class AudioStream:
         """
         n_block = round(block_s * self.info.sample_rate_hz)
         n_block = max(1, min(n_block, _MAX_BLOCK_SAMPLES // self.info.channels))
-        yield from _blocks_of(map(self._clean, self._source.pieces()), n_block)
+        yield from map(self._clean, _blocks_of(self._source.pieces(), n_block))
         self._file.raise_read_error()
         problem = "; ".join(filter(None, (self._source.damage(), self._shortfall())))
         if problem:
@@ -86,13 +86,13 @@ class AudioStream:
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
-    def _clean(self, piece: np.ndarray) -> np.ndarray:
-        self._n_delivered += len(piece)
-        good = np.abs(piece) <= _MAX_SAMPLE
+    def _clean(self, block: np.ndarray) -> np.ndarray:
+        self._n_delivered += len(block)
+        good = np.abs(block) <= _MAX_SAMPLE
         if good.all():
-            return piece
+            return block
         self.bad_samples += int(good.size - np.count_nonzero(good))
-        return np.where(good, piece, np.float32(0))
+        return np.where(good, block, np.float32(0))
 
     def _shortfall(self) -> str | None:
         promised_s = self._source.promised_s

@@ -64,7 +64,9 @@ class FfmpegSource:
     def pieces(self) -> Iterator[np.ndarray]:
         matched = _Matched(self._first)
         for frame in itertools.chain([self._first], self._frames):
-            yield from self._silence(self._hole_s(frame))
+            hole_s = self._hole_s(frame)
+            if hole_s:
+                yield from self._silence(hole_s)
             try:
                 alike = matched.push(frame)
             except (FFmpegError, ValueError):
@@ -186,9 +188,11 @@ def samples_of(frame: av.AudioFrame) -> np.ndarray:
     """The samples of a frame: float32 [n, channels], integers scaled to [-1, 1)."""
     samples = frame.to_ndarray()
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
+    if samples.dtype == np.float32:
+        return samples
     if samples.dtype == np.uint8:
         return (samples.astype(np.float32) - 128) / 128
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
-    with np.errstate(over="ignore"):
-        return samples.astype(np.float32)
+    if samples.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            return samples.astype(np.float32)
+    return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)

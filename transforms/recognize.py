@@ -1,10 +1,11 @@
 """Recognition: a Beam model handler over any of our recognisers, and what it makes of windows."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import apache_beam as beam
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
@@ -12,7 +13,11 @@ from model.errors import BeamscribeError
 from model.recognizer import DecodeOptions, Hypothesis, Recognizer
 from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
+from transforms.rescue import Rescued, needs_rescue, padded, rescue
 from transforms.windows import Span, Window
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,23 @@ class RecognizedWindow:
     mean_squares: np.ndarray
     # None where the model failed on this window
     hypothesis: Hypothesis | None
+    # what a second pass did: `rescue.Rescued`
+    flags: tuple[str, ...] = ()
     # type and message of what the model raised
     error: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class DoubtfulWindow:
+    """A window whose first hypothesis does not hold, with its audio, to be tried again."""
+
+    task: WindowTask
+    first: Hypothesis
+
+
 LEVEL_FRAME_S = 0.05
+
+
 LEVEL_FRAME_SAMPLES = 800
 
 
@@ -53,37 +70,61 @@ def mean_squares(samples: np.ndarray) -> np.ndarray:
     return (np.add.reduceat(np.square(samples, dtype=np.float64), starts) / lengths).astype(np.float32)
 
 
-def recognize(tasks: Sequence[WindowTask], model: Recognizer) -> list[RecognizedWindow]:
-    """Recognises windows in one batch. Where the model raises, the batch is halved until the bad window is alone."""
-    waveforms = np.zeros((len(tasks), model.window_samples), np.float32)
-    for row, task in zip(waveforms, tasks, strict=True):
-        row[: len(task.window.samples)] = task.window.samples
+def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], list[Result]]) -> list[Result | Exception]:
+    """Attempts all tasks as one batch. Where that raises, the batch is halved until the bad task is alone."""
     try:
-        hypotheses = model.recognize(waveforms, [task.language for task in tasks])
+        return [*attempt(tasks)]
     except Exception as error:  # noqa: BLE001 - one bad window must not cost the others; it is reported in its row
-        if len(tasks) > 1:
-            half = len(tasks) // 2
-            return recognize(tasks[:half], model) + recognize(tasks[half:], model)
-        return [_recognized(tasks[0], None, (type(error).__name__, str(error)))]
-    return [_recognized(task, hypothesis, None) for task, hypothesis in zip(tasks, hypotheses, strict=True)]
+        if len(tasks) == 1:
+            return [error]
+        half = len(tasks) // 2
+        return in_halves(tasks[:half], attempt) + in_halves(tasks[half:], attempt)
 
 
-def _recognized(task: WindowTask, hypothesis: Hypothesis | None, error: tuple[str, str] | None) -> RecognizedWindow:
+def recognize(tasks: Sequence[WindowTask], model: Recognizer) -> list[RecognizedWindow | DoubtfulWindow]:
+    """Recognises windows in one batch; those whose hypothesis does not hold come back with their audio."""
+
+    def attempt(tasks: Sequence[WindowTask]) -> list[Hypothesis]:
+        waveforms = np.stack([padded(task.window.samples, model.window_samples) for task in tasks])
+        return model.recognize(waveforms, [task.language for task in tasks])
+
+    results: list[RecognizedWindow | DoubtfulWindow] = []
+    for task, heard in zip(tasks, in_halves(tasks, attempt), strict=True):
+        is_doubtful = isinstance(heard, Hypothesis) and needs_rescue(task.window, heard)
+        results.append(DoubtfulWindow(task, heard) if is_doubtful else _recognized(task, heard))
+    return results
+
+
+def recognize_again(doubtful: Sequence[DoubtfulWindow], model: Recognizer) -> list[RecognizedWindow]:
+    """The second pass. Where the model fails in it, the first hypothesis stays."""
+
+    def attempt(doubtful: Sequence[DoubtfulWindow]) -> list[Rescued]:
+        return rescue([d.task.window for d in doubtful], [d.first for d in doubtful], model)
+
+    results = []
+    for window, rescued in zip(doubtful, in_halves(doubtful, attempt), strict=True):
+        kept = Rescued(window.first, ("rescue_failed",)) if isinstance(rescued, Exception) else rescued
+        results.append(_recognized(window.task, kept.hypothesis, kept.flags))
+    return results
+
+
+def _recognized(task: WindowTask, heard: Hypothesis | Exception, flags: tuple[str, ...] = ()) -> RecognizedWindow:
     window = task.window
+    hypothesis, error = (heard, None) if isinstance(heard, Hypothesis) else (None, (type(heard).__name__, str(heard)))
     levels = mean_squares(window.samples)
-    return RecognizedWindow(task.uri, task.channel, window.index, window.spans, levels, hypothesis, error)
+    return RecognizedWindow(task.uri, task.channel, window.index, window.spans, levels, hypothesis, flags, error)
 
 
 _loading = threading.Lock()
-_loaded: dict[tuple[str, DecodeOptions, int], Recognizer] = {}
+_loaded: dict[tuple[str, DecodeOptions], Recognizer] = {}
 
 
-def load_once(planned: ModelFiles, options: DecodeOptions, batch_windows: int) -> Recognizer:
+def load_once(planned: ModelFiles, options: DecodeOptions) -> Recognizer:
     """The recogniser, from this machine's own files, kept for the next pipeline of this process.
 
     Raises BeamscribeError where the name leads here to other weights than where the run was planned.
     """
-    key = (planned.sha256, options, batch_windows)
+    key = (planned.sha256, options)
     with _loading:
         if key not in _loaded:
             here = resolve_model(planned.name)
@@ -92,7 +133,7 @@ def load_once(planned: ModelFiles, options: DecodeOptions, batch_windows: int) -
                     f"model {planned.name} has sha256 {here.sha256} on this worker and {planned.sha256} where the run "
                     "was planned; install the same weights, or pin a revision"
                 )
-            recognizer = load_recognizer(here, options, batch_windows)
+            recognizer = load_recognizer(here, options)
             # the first call traces and compiles: done here, it is not counted as inference
             recognizer.warm_up()
             _loaded.clear()
@@ -100,24 +141,44 @@ def load_once(planned: ModelFiles, options: DecodeOptions, batch_windows: int) -
         return _loaded[key]
 
 
-class RecognizerHandler(ModelHandler[WindowTask, RecognizedWindow, Recognizer]):
-    """Loads a recogniser once a process and gives it batches of one shape, mixed from all files of a bundle."""
+class RecognizerHandler(ModelHandler[Any, RecognizedWindow | DoubtfulWindow, Recognizer]):
+    """Loads a recogniser once a process and gives it batches of one size, mixed from all files of a bundle."""
 
     def __init__(self, files: ModelFiles, options: DecodeOptions, batch_windows: int) -> None:
         super().__init__(min_batch_size=batch_windows, max_batch_size=batch_windows)
         self._files = files
         self._options = options
-        self._batch_windows = batch_windows
 
     def load_model(self) -> Recognizer:
-        return load_once(self._files, self._options, self._batch_windows)
+        return load_once(self._files, self._options)
 
     def run_inference(
-        self, batch: Sequence[WindowTask], model: Recognizer, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[RecognizedWindow]:
+        self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
         results = recognize(batch, model)
         progress.windows_done(sum(len(task.window.samples) for task in batch), len(batch))
         return results
 
-    def get_num_bytes(self, batch: Sequence[WindowTask]) -> int:
+    def get_num_bytes(self, batch: Sequence[Any]) -> int:
         return sum(task.window.samples.nbytes for task in batch)
+
+
+class RescueHandler(RecognizerHandler):
+    """The same model for the second pass."""
+
+    def run_inference(
+        self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
+        return recognize_again(batch, model)
+
+    def get_num_bytes(self, batch: Sequence[Any]) -> int:
+        return sum(doubtful.task.window.samples.nbytes for doubtful in batch)
+
+
+class SplitDoubtful(beam.DoFn):
+    """Sends windows that are to be tried again to the output DOUBTFUL."""
+
+    DOUBTFUL = "doubtful"
+
+    def process(self, window: RecognizedWindow | DoubtfulWindow) -> Iterator[Any]:
+        yield beam.pvalue.TaggedOutput(self.DOUBTFUL, window) if isinstance(window, DoubtfulWindow) else window

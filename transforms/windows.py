@@ -6,6 +6,7 @@ up to `max_gap_s` stay in it as they are; of longer ones only `pad_s` on each si
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,6 +49,8 @@ class Window:
     index: int
     # in order, without overlap
     spans: tuple[Span, ...]
+    # where in the recording the detector heard speech, inside the spans
+    speech: tuple[Span, ...]
     # the audio of the spans, end to end: [<= max_window_s] float32, not padded
     samples: np.ndarray
 
@@ -86,6 +89,16 @@ def to_asset_s(spans: Sequence[Span], window_s: float, *, at_end: bool) -> float
     return spans[-1].asset_end_s
 
 
+def to_window_s(spans: Sequence[Span], sample: int) -> float:
+    """A sample of the recording as a time in the window; what lies in a gap or outside becomes the nearest edge."""
+    offset = 0
+    for span in spans:
+        if sample < span.end_sample:
+            return (offset + max(0, sample - span.start_sample)) / SAMPLE_RATE_HZ
+        offset += span.n_samples
+    return offset / SAMPLE_RATE_HZ
+
+
 def cut_windows(
     blocks: Iterable[np.ndarray], detector: Detector, options: SpeechOptions, totals: Totals | None = None
 ) -> Iterator[Window]:
@@ -96,19 +109,19 @@ def cut_windows(
     """
     held = HeldAudio()
     packed = _pack(blocks, detector, options, held, Totals() if totals is None else totals)
-    for index, spans in enumerate(packed):
+    for index, (spans, speech) in enumerate(packed):
         samples = np.concatenate([held.between(span.start_sample, span.end_sample) for span in spans])
-        yield Window(index, spans, samples)
+        yield Window(index, spans, speech, samples)
 
 
 def _pack(
     blocks: Iterable[np.ndarray], detector: Detector, options: SpeechOptions, held: "HeldAudio", totals: Totals
-) -> Iterator[tuple[Span, ...]]:
-    """The spans of each window, while their audio is held."""
+) -> Iterator["Packed"]:
+    """Each window while its audio is held."""
     finder = RegionFinder(options, detector.frame_samples)
     packer = Packer(options)
 
-    def add(regions: Iterable[Region]) -> Iterator[tuple[Span, ...]]:
+    def add(regions: Iterable[Region]) -> Iterator[Packed]:
         for region in regions:
             totals.speech_samples += region.end - region.start
             yield from packer.add(region)
@@ -143,6 +156,13 @@ class HeldAudio:
         self._first_sample += n_dropped
 
 
+class Packed(NamedTuple):
+    """A window without its audio."""
+
+    spans: tuple[Span, ...]
+    speech: tuple[Span, ...]
+
+
 class Packer:
     """Joins regions, as they come in order, into the spans of windows.
 
@@ -157,33 +177,35 @@ class Packer:
         self._max_extent = to_samples(options.max_extent_s)
         # of the open window; its last span lacks the padding at its end until it is known what follows
         self._spans: tuple[Span, ...] = ()
+        self._speech: tuple[Span, ...] = ()
         # the end of the window before
         self._taken = 0
 
-    def add(self, region: Region) -> Iterator[tuple[Span, ...]]:
+    def add(self, region: Region) -> Iterator[Packed]:
         """Takes the next region; the window that it closes, if it does."""
         if self._spans:
             longer = self._with(region)
             if self._fits(longer):
-                self._spans = longer
+                self._spans, self._speech = longer, (*self._speech, Span(*region))
                 return
             pause = region.start - self._spans[-1].end_sample
             yield from self.close(region.start - (pause + 1) // 2)
         self._spans = (Span(max(self._taken, region.start - self._pad), region.end),)
+        self._speech = (Span(*region),)
 
-    def settle(self, sample: int) -> Iterator[tuple[Span, ...]]:
+    def settle(self, sample: int) -> Iterator[Packed]:
         """Told that no more regions start before `sample`; the window that this completes, if it does."""
         if self._spans:
             is_too_far = sample - self._spans[0].start_sample > self._max_extent
             if is_too_far and sample - self._spans[-1].end_sample >= 2 * self._pad:
                 yield from self.close(sample)
 
-    def close(self, limit: int) -> Iterator[tuple[Span, ...]]:
+    def close(self, limit: int) -> Iterator[Packed]:
         """The open window, if there is one, with its last padding, which ends at `limit` at the latest."""
         if self._spans:
             last = self._spans[-1]
             self._taken = min(last.end_sample + self._pad, limit)
-            yield (*self._spans[:-1], Span(last.start_sample, self._taken))
+            yield Packed((*self._spans[:-1], Span(last.start_sample, self._taken)), self._speech)
             self._spans = ()
 
     def needed_from(self, settled: int) -> int:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from model.whisper import network as whisper
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
 from model.whisper.network import KeysValues, Network
+from model.whisper.rowwise import softmax
 
 
 class Decoded(NamedTuple):
@@ -65,11 +66,11 @@ def search(
     """The best transcript of each window.
 
     context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt] begin with start-of-transcript.
-    active [n_batch] is false for rows that only fill the batch up: they are not waited for.
+    active [n_batch] is false for rows that only fill the batch up: they are not waited for. n_batch is static.
     """
-    n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
+    n_batch, n_prompt = prompts.shape
     states, cache = read_prompt(network, prompts, context)
-    no_speech_probs = tf.nn.softmax(whisper.logits(network, states[:, 0]))[:, no_speech]
+    no_speech_probs = softmax(whisper.logits(network, states[:, :1]))[:, 0, no_speech]
     beam, ended = _nothing_written(grammar, n_batch, max_tokens)
     beam, ended, _ = _extend(grammar, 0, beam, ended, whisper.logits(network, states[:, -1:]), beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
@@ -88,23 +89,23 @@ def search(
 
     loop = (tf.constant(1), beam, ended, visible, cache)
     shapes = tf.nest.map_structure(lambda tensor: tensor.shape, loop)
-    growing = [KeysValues(keys.shape[:-1] + [None], values.shape[:-2] + [None, values.shape[-1]]) for keys, values in cache]
+    growing = [
+        KeysValues(keys.shape[:-1] + [None], values.shape[:-2] + [None, values.shape[-1]]) for keys, values in cache
+    ]
     shapes = (*shapes[:3], visible.shape[:-1] + [None], growing)
     _, _, ended, _, _ = tf.while_loop(searching, write_token, loop, shape_invariants=shapes)
     return Decoded(ended.tokens, ended.lengths, ended.sum_logprobs, no_speech_probs)
 
 
-def read_prompt(
-    network: Network, prompts: tf.Tensor, context: list[KeysValues]
-) -> tuple[tf.Tensor, list[KeysValues]]:
+def read_prompt(network: Network, prompts: tf.Tensor, context: list[KeysValues]) -> tuple[tf.Tensor, list[KeysValues]]:
     """The decoder's states after each token of prompts [n_batch, n_prompt], and its cache."""
-    n_prompt = prompts.shape[1]
+    n_batch, n_prompt = prompts.shape
     earlier = tf.linalg.band_part(tf.ones([1, n_prompt, n_prompt]), -1, 0) > 0
-    cache = whisper.empty_cache(network, tf.shape(prompts)[0])
+    cache = whisper.empty_cache(network, n_batch)
     return whisper.decode(network, prompts, tf.range(n_prompt), earlier, cache, context)
 
 
-def _nothing_written(grammar: Grammar, n_batch: tf.Tensor, max_tokens: int) -> tuple[Hypotheses, Ended]:
+def _nothing_written(grammar: Grammar, n_batch: int, max_tokens: int) -> tuple[Hypotheses, Ended]:
     no_tokens = tf.fill([n_batch, 1, max_tokens], grammar.eot)
     beam = Hypotheses(no_tokens, tf.zeros([n_batch, 1]), at_start(grammar, [n_batch, 1]))
     none = tf.zeros([n_batch], tf.int32)

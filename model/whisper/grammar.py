@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from model.whisper.rowwise import logsumexp
+
 # what a hypothesis has just written
 START, OPENED, TEXT, CLOSED = range(4)
 FORBIDDEN = np.float32(-np.inf)
@@ -76,13 +78,13 @@ def continuations(grammar: Grammar, progress: Progress, logits: tf.Tensor, n_bes
     text_penalty = tf.where(phase == CLOSED, FORBIDDEN, 0.0)
     end = logits[..., grammar.eot, None]
 
-    timestamps_total = tf.reduce_logsumexp(timestamps, axis=-1, keepdims=True)
+    timestamps_total = logsumexp(timestamps)
     best_other = tf.maximum(best_text.values[..., :1] + text_penalty, end)
     other_penalty = tf.where((phase == START) | (timestamps_total > best_other), FORBIDDEN, 0.0)
 
     text_penalty, end = text_penalty + other_penalty, end + other_penalty
-    text_total = tf.reduce_logsumexp(text, axis=-1, keepdims=True) + text_penalty
-    total = tf.reduce_logsumexp(tf.concat([text_total, end, timestamps_total], axis=-1), axis=-1, keepdims=True)
+    text_total = logsumexp(text) + text_penalty
+    total = logsumexp(tf.concat([text_total, end, timestamps_total], axis=-1))
     scores = tf.concat([best_text.values + text_penalty, end, best_timestamps.values], axis=-1)
     tokens = [best_text.indices, tf.fill(tf.shape(end), grammar.eot), best_timestamps.indices + grammar.timestamp_begin]
     return Continuations(tf.concat(tokens, axis=-1), scores - total)

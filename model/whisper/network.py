@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from model.whisper import rowwise
 from model.whisper.dimensions import Dimensions
 
 # positions of the encoder whose attention is worked out at once, so that their scores stay in the processor's cache
@@ -73,7 +74,7 @@ def audio_context(network: Network, audio: tf.Tensor) -> list[KeysValues]:
     return context
 
 
-def empty_cache(network: Network, n_batch: tf.Tensor | int) -> list[KeysValues]:
+def empty_cache(network: Network, n_batch: int) -> list[KeysValues]:
     """The cache of a decoder that has read nothing yet."""
     n_head = network.dims.n_text_head
     n_channels = network.dims.n_text_state // n_head
@@ -133,13 +134,12 @@ def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.T
     return _linear(parameters, f"{attention}.out", _merge_heads(tf.concat(attended, axis=1)))
 
 
-def _attend(queries: tf.Tensor, memory: KeysValues, mask: tf.Tensor | float = 0.0) -> tf.Tensor:
+def _attend(queries: tf.Tensor, memory: KeysValues, mask: tf.Tensor | None = None) -> tf.Tensor:
     """Queries [..., n_head, n_queries, n_channels] -> their mixture of the values, of the same shape."""
-    scale = queries.shape[-1] ** -0.5
-    scores = tf.matmul(queries * scale, memory.keys)
-    if not isinstance(mask, float):
+    scores = tf.matmul(queries * queries.shape[-1] ** -0.5, memory.keys)
+    if mask is not None:
         scores = scores + mask
-    return tf.matmul(tf.nn.softmax(scores), memory.values)
+    return tf.matmul(rowwise.softmax(scores), memory.values)
 
 
 def _append(cached: KeysValues, new: KeysValues) -> KeysValues:
@@ -170,7 +170,7 @@ def _feed_forward(parameters: dict[str, tf.Tensor], block: str, x: tf.Tensor) ->
 def _normalize(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
     centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
     variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-    return centred * tf.math.rsqrt(variance + 1e-5) * parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
+    return centred / tf.sqrt(variance + 1e-5) * parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
 
 
 def _linear(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
@@ -178,9 +178,8 @@ def _linear(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Ten
 
 
 def _project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """One matrix product over all positions of all rows, which is faster than one a row."""
-    flat = tf.matmul(tf.reshape(x, [-1, weight.shape[0]]), weight)
-    return tf.reshape(flat, tf.concat([tf.shape(x)[:-1], [weight.shape[1]]], axis=0))
+    """The positions of one window, or those of a batch of windows, by a weight [n_in, n_out]."""
+    return tf.matmul(x, weight) if x.shape.rank == 2 else rowwise.project(x, weight)
 
 
 def _convolve(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor, stride: int) -> tf.Tensor:

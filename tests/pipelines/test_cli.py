@@ -37,7 +37,8 @@ def options(*argv):
 )
 def test_wrong_command_line(argv, complaint, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    names = {"OUT": str(tmp_path / "out"), "OUT_FILE": str(tmp_path / "file"), "OUT_FILE/x": str(tmp_path / "file" / "x")}
+    file = tmp_path / "file"
+    names = {"OUT": str(tmp_path / "out"), "OUT_FILE": str(file), "OUT_FILE/x": str(file / "x")}
     assert main(["transcribe", *(names.get(arg, arg) for arg in argv)]) == 2
     line = capsys.readouterr().err
     assert line.count("\n") == 1
@@ -72,8 +73,8 @@ def test_runner_is_named_and_beam_flags_pass_unchanged():
 def test_configuration_hash_covers_what_changes_rows_and_nothing_else():
     same = options("--batch_windows", "3", "--direct_num_workers=1", "--max_failed_fraction", "0.5", "--retry_failed")
     assert same.that_change_rows() == options().that_change_rows()
-    for change in (["--beam_size", "1"], ["--channels", "separate"], ["--language", "en"], ["--speech_threshold", "0.4"]):
-        assert options(*change).that_change_rows() != options().that_change_rows()
+    for flag, value in (("beam_size", "1"), ("channels", "separate"), ("language", "en"), ("speech_threshold", "0.4")):
+        assert options(f"--{flag}", value).that_change_rows() != options().that_change_rows()
 
 
 def test_channels_are_one_set_however_they_are_written():
@@ -93,4 +94,5 @@ def test_credentials_are_not_recorded():
 
 def test_help_needs_no_tensorflow():
     code = "import sys, pipelines.cli as c; c.main(['--help']); sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
+    run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=False)
+    assert run.returncode == 0

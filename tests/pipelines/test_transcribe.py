@@ -17,7 +17,9 @@ from tests.conftest import REPOSITORY
 from transforms import storage
 
 SAMPLES = REPOSITORY / "samples"
-MEDIA = [row["uri"] for row in map(json.loads, (SAMPLES / "manifest.jsonl").read_text().splitlines())]
+ROWS = [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()]
+REFERENCES = {row["uri"]: row["reference"] for row in ROWS}
+MEDIA = list(REFERENCES)
 VOLATILE = {"run_id", "transcribed_at", "failed_at"}
 
 
@@ -53,12 +55,11 @@ def out(tmp_path_factory):
 def test_samples_are_heard_right(out):
     normalise = EnglishTextNormalizer()
     rows = by_name(out)
-    references = {r["uri"]: r["reference"] for r in map(json.loads, (SAMPLES / "manifest.jsonl").read_text().splitlines())}
-    assert set(rows) == set(references)
-    spoken = sorted(uri for uri, reference in references.items() if reference)
-    score = jiwer.wer([normalise(references[u]) for u in spoken], [normalise(rows[u]["text"]) for u in spoken])
+    assert set(rows) == set(REFERENCES)
+    spoken = sorted(uri for uri, reference in REFERENCES.items() if reference)
+    score = jiwer.wer([normalise(REFERENCES[u]) for u in spoken], [normalise(rows[u]["text"]) for u in spoken])
     assert score <= 0.05
-    silent = [uri for uri, reference in references.items() if not reference]
+    silent = [uri for uri, reference in REFERENCES.items() if not reference]
     assert [(rows[uri]["status"], rows[uri]["text"]) for uri in silent] == [("no_speech", "")] * len(silent)
 
 

@@ -36,7 +36,7 @@ def window(index, spans, heard_in_it, channel=None, error=None, level=0.01):
     n_frames = -(-sum(end - start for start, end in spans) * 20 // 1)
     squares = np.full(int(n_frames), level, np.float32)
     samples = tuple(Span(round(start * RATE), round(end * RATE)) for start, end in spans)
-    return RecognizedWindow("call.wav", channel, index, samples, squares, heard_in_it, error)
+    return RecognizedWindow("call.wav", channel, index, samples, squares, heard_in_it, error=error)
 
 
 def test_times_are_those_of_the_asset_across_gaps():

@@ -27,7 +27,8 @@ class Listener:
 
 
 def task(value, language="en"):
-    return WindowTask(f"{value}.wav", None, Window(0, (Span(0, 800),), np.full(800, value, np.float32)), language)
+    span = (Span(0, 800),)
+    return WindowTask(f"{value}.wav", None, Window(0, span, span, np.full(800, value, np.float32)), language)
 
 
 def test_results_keep_order_and_identity():

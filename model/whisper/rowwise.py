@@ -1,0 +1,50 @@
+"""Arithmetic whose result for a row is the same to the last bit whatever rows are beside it, and however many.
+
+TensorFlow's is not: its kernels take the rows of a matrix some at a time and the rest otherwise, block the sum of a
+product by the size of the whole, and leave the last elements of a tensor, fewer than a vector register holds, to
+another exponential. A transcript must not depend on what else was in its batch.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+# a matrix product is cut to the rows of this many windows, ...
+WINDOWS_A_PRODUCT = 8
+# ... filled up to a multiple of the rows that kernels take at a time (4, 6, 8 or 12)
+ROWS_A_KERNEL = 24
+# float32 in the widest vector register
+VECTOR_WIDTH = 16
+
+
+def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]. All shapes are static."""
+    n_batch, n_rows, n_in = x.shape
+    size = ROWS_A_KERNEL * math.ceil(WINDOWS_A_PRODUCT * n_rows / ROWS_A_KERNEL)
+    n_products = math.ceil(n_batch * n_rows / size)
+    rows = tf.pad(tf.reshape(x, [-1, n_in]), [[0, n_products * size - n_batch * n_rows], [0, 0]])
+    products = [tf.matmul(part, weight) for part in tf.split(rows, n_products)]
+    return tf.reshape(tf.concat(products, axis=0)[: n_batch * n_rows], [n_batch, n_rows, weight.shape[1]])
+
+
+def softmax(x: tf.Tensor) -> tf.Tensor:
+    """Of the last axis."""
+    exponentials = _elementwise(tf.exp, x - tf.reduce_max(x, axis=-1, keepdims=True))
+    return exponentials / tf.reduce_sum(exponentials, axis=-1, keepdims=True)
+
+
+def logsumexp(x: tf.Tensor) -> tf.Tensor:
+    """Of the last axis, which is kept; minus infinity where all of it is."""
+    largest = tf.maximum(tf.reduce_max(x, axis=-1, keepdims=True), tf.float32.min)
+    total = tf.reduce_sum(_elementwise(tf.exp, x - largest), axis=-1, keepdims=True)
+    return largest + _elementwise(tf.math.log, total)
+
+
+def _elementwise(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    if x.shape.is_fully_defined() and np.prod(x.shape) % VECTOR_WIDTH == 0:
+        return function(x)
+    size = tf.size(x)
+    padded = tf.pad(tf.reshape(x, [-1]), [[0, -size % VECTOR_WIDTH]])
+    return tf.reshape(function(padded)[:size], tf.shape(x))

@@ -1,0 +1,103 @@
+"""Sampling a batch of windows in one TensorFlow loop: several independent draws of each window at one temperature.
+
+Radford et al. 2022, section 4.5, fall back to it where a search repeats itself or is not believed. What is drawn
+depends on the numbers that are passed in alone, so a row is the same whatever stands beside it.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from model.whisper import network as whisper
+from model.whisper.decoding import Decoded, read_prompt
+from model.whisper.grammar import Grammar, advance, at_start, continuations
+from model.whisper.network import KeysValues, Network
+
+# tokens beyond the likeliest are not drawn: together they hold next to nothing at temperatures up to 1
+N_CANDIDATES = 64
+
+
+def draw_numbers(seeds: list[int], n_draws: int, max_tokens: int) -> np.ndarray:
+    """Uniform numbers [n_windows, n_draws, max_tokens] float32 in [0, 1), each window's by its own seed."""
+    rows = [np.random.Generator(np.random.Philox(seed)).random((n_draws, max_tokens), np.float32) for seed in seeds]
+    return np.stack(rows)
+
+
+def sample(
+    network: Network,
+    grammar: Grammar,
+    context: list[KeysValues],
+    prompts: tf.Tensor,
+    active: tf.Tensor,
+    temperature: tf.Tensor,
+    numbers: tf.Tensor,
+    *,
+    no_speech: int,
+) -> Decoded:
+    """The likeliest of several draws of each window.
+
+    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt]. active [n_batch] is false for rows
+    that are not waited for. temperature: a scalar above 0. numbers [n_batch, n_draws, max_tokens] uniform in [0, 1).
+    """
+    n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
+    n_draws, max_tokens = numbers.shape[1:]
+    states, cache = read_prompt(network, prompts, context)
+    no_speech_probs = tf.nn.softmax(whisper.logits(network, states[:, 0]))[:, no_speech]
+    tokens = tf.fill([n_batch, n_draws, max_tokens], grammar.eot)
+    sum_logprobs, has_ended = tf.zeros([n_batch, n_draws]), tf.zeros([n_batch, n_draws], tf.bool)
+    logits = tf.repeat(whisper.logits(network, states[:, -1:]), n_draws, axis=1)
+    visible = tf.ones([n_batch, n_draws, n_prompt], tf.bool)
+    loop = (
+        tf.constant(0),
+        tokens,
+        sum_logprobs,
+        has_ended,
+        at_start(grammar, [n_batch, n_draws]),
+        logits,
+        visible,
+        cache,
+    )
+
+    def drawing(step: tf.Tensor, tokens: tf.Tensor, sum_logprobs: tf.Tensor, has_ended: tf.Tensor, *_: tf.Tensor):
+        return (step < max_tokens) & tf.reduce_any(active[:, None] & ~has_ended)
+
+    def draw_token(step, tokens, sum_logprobs, has_ended, progress, logits, visible, cache):
+        drawn, logprobs = _draw(grammar, progress, logits, temperature, numbers[:, :, step])
+        drawn = tf.where(has_ended, grammar.eot, drawn)
+        sum_logprobs += tf.where(has_ended, 0.0, logprobs)
+        tokens = tf.where(tf.range(max_tokens) == step, drawn[..., None], tokens)
+        visible = tf.concat([visible, tf.eye(n_draws, batch_shape=[n_batch], dtype=tf.bool)], axis=-1)
+        positions = tf.fill([n_draws], n_prompt + step)
+        states, cache = whisper.decode(network, drawn, positions, visible, cache, context)
+        progress = advance(grammar, progress, drawn)
+        has_ended = has_ended | (drawn == grammar.eot)
+        return step + 1, tokens, sum_logprobs, has_ended, progress, whisper.logits(network, states), visible, cache
+
+    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, loop)
+    growing = [KeysValues(k.shape[:-1] + [None], v.shape[:-2] + [None, v.shape[-1]]) for k, v in cache]
+    shapes = (*shapes[:6], visible.shape[:-1] + [None], growing)
+    _, tokens, sum_logprobs, *_ = tf.while_loop(drawing, draw_token, loop, shape_invariants=shapes)
+    return _likeliest(tokens, sum_logprobs, no_speech_probs, grammar.eot)
+
+
+def _draw(
+    grammar: Grammar,
+    progress,
+    logits: tf.Tensor,
+    temperature: tf.Tensor,
+    numbers: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A token for each draw and its log-probability (of the model, not of the temperature): [n_batch, n_draws] both."""
+    options = continuations(grammar, progress, logits, N_CANDIDATES)
+    shares = tf.nn.softmax(options.logprobs / temperature)
+    drawn = tf.reduce_sum(tf.cast(tf.cumsum(shares, axis=-1) <= numbers[..., None], tf.int32), axis=-1)
+    # rounding may leave the sum of the shares below a number close to 1: then it is the likeliest
+    is_allowed = tf.gather(shares, tf.minimum(drawn, shares.shape[-1] - 1), batch_dims=2) > 0
+    drawn = tf.where(is_allowed & (drawn < shares.shape[-1]), drawn, tf.argmax(shares, axis=-1, output_type=tf.int32))
+    return tf.gather(options.tokens, drawn, batch_dims=2), tf.gather(options.logprobs, drawn, batch_dims=2)
+
+
+def _likeliest(tokens: tf.Tensor, sum_logprobs: tf.Tensor, no_speech_probs: tf.Tensor, eot: int) -> Decoded:
+    lengths = tf.reduce_sum(tf.cast(tokens != eot, tf.int32), axis=-1)
+    best = tf.argmax(sum_logprobs / tf.cast(lengths + 1, tf.float32), axis=-1)
+    tokens, lengths, sum_logprobs = (tf.gather(x, best, batch_dims=1) for x in (tokens, lengths, sum_logprobs))
+    return Decoded(tokens, lengths, sum_logprobs, no_speech_probs)

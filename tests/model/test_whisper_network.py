@@ -1,0 +1,68 @@
+"""The encoder against CTranslate2's, and what the decoder's cache promises."""
+
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+import tensorflow as tf
+
+from model.whisper.audio import log_mel
+from model.whisper.checkpoint import load_checkpoint
+from model.whisper.decoding import read_prompt
+from model.whisper.network import audio_context, build_network, decode, empty_cache, encode, logits
+from tests.model.whisper_helpers import TINY, load_windows, random_context, random_network
+
+TOKENS = np.array([[21, 26, 1, 2, 30], [21, 25, 9, 4, 4]], np.int32)
+
+
+def test_shapes_follow_the_dimensions() -> None:
+    network = random_network(0)
+    audio = encode(network, tf.zeros([80, 24]))
+    assert audio.shape == (TINY.n_audio_ctx, TINY.n_audio_state)
+    context = audio_context(network, audio)
+    assert [tuple(keys.shape) for keys, _ in context] == [(2, 8, 12)] * 2
+    assert [tuple(values.shape) for _, values in context] == [(2, 12, 8)] * 2
+    states, cache = read_prompt(network, tf.constant(TOKENS), random_context(network, 2, seed=1))
+    assert states.shape == (2, 5, TINY.n_text_state)
+    assert logits(network, states).shape == (2, 5, TINY.n_vocab)
+    assert [tuple(keys.shape) for keys, _ in cache] == [(2, 2, 8, 5)] * 2
+
+
+def test_reading_token_by_token_is_reading_at_once() -> None:
+    network = random_network(2)
+    context = random_context(network, 2, seed=3)
+    at_once, _ = read_prompt(network, tf.constant(TOKENS), context)
+    cache, states = empty_cache(network, 2), []
+    for position in range(TOKENS.shape[1]):
+        visible = tf.ones([1, 1, position + 1], tf.bool)
+        state, cache = decode(network, TOKENS[:, position, None], tf.constant([position]), visible, cache, context)
+        states.append(state)
+    np.testing.assert_allclose(tf.concat(states, axis=1), at_once, atol=1e-5)
+
+
+def test_hypotheses_in_one_cache_do_not_see_each_other() -> None:
+    network = random_network(4)
+    context = random_context(network, 1, seed=5)
+    _, cache = read_prompt(network, tf.constant([[21]]), context)
+    prompt_seen = tf.ones([1, 2, 1], tf.bool)
+    visible = tf.concat([prompt_seen, tf.eye(2, dtype=tf.bool)[None]], axis=-1)
+    _, cache = decode(network, tf.constant([[26, 27]]), tf.constant([1, 1]), visible, cache, context)
+    # both go on from the second
+    second = tf.constant([[[True, False, True], [True, False, True]]])
+    visible = tf.concat([second, tf.eye(2, dtype=tf.bool)[None]], axis=-1)
+    together, _ = decode(network, tf.constant([[5, 6]]), tf.constant([2, 2]), visible, cache, context)
+    for row, last in enumerate((5, 6)):
+        alone, _ = read_prompt(network, tf.constant([[21, 27, last]]), context)
+        np.testing.assert_allclose(together[0, row], alone[0, -1], atol=1e-5)
+
+
+def test_encoder_of_real_speech_is_ctranslate2s(tiny_en: Path, speech: Path, clips: list[dict]) -> None:
+    corpora = ("librispeech", "telephone_8k", "hard", "nonspeech")
+    windows = np.concatenate([load_windows(speech, clips, corpus, 1) for corpus in corpora])
+    checkpoint = load_checkpoint(tiny_en)
+    network = build_network(checkpoint.dims, checkpoint.weights)
+    mels = log_mel(windows, checkpoint.dims.n_mels).numpy()
+    ours = np.stack([encode(network, mel).numpy() for mel in mels])
+    reference = ctranslate2.models.Whisper(str(tiny_en), device="cpu", compute_type="float32")
+    theirs = np.asarray(reference.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(mels))))
+    np.testing.assert_allclose(ours, theirs, atol=2e-3)
