@@ -31,6 +31,8 @@ class TimedText:
     end_s: float
     text: str
     tokens: tuple[int, ...]
+    # reason codes of this stretch alone
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

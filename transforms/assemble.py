@@ -131,7 +131,7 @@ def _segments(
                 compression_ratio=window.hypothesis.compression_ratio,
                 temperature=window.hypothesis.temperature,
                 language=window.hypothesis.language,
-                flags=sorted({*verdict.flags, *window.flags}),
+                flags=sorted({*verdict.flags, *window.flags, *piece.flags}),
                 rms_dbfs=rms_dbfs,
                 snr_db=snr_db,
                 run_id=provenance.run_id,

@@ -4,7 +4,7 @@ Each test that fails gives a reason code. docs/models.md says what each means an
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.recognizer import Hypothesis, TimedText
 
@@ -66,5 +66,6 @@ def pieces(hypothesis: Hypothesis, window_s: float) -> list[TimedText]:
     cut = []
     for segment in hypothesis.segments:
         start_s = min(segment.start_s, window_s)
-        cut.append(TimedText(start_s, max(start_s, min(segment.end_s, window_s)), segment.text.strip(), segment.tokens))
+        end_s = max(start_s, min(segment.end_s, window_s))
+        cut.append(replace(segment, start_s=start_s, end_s=end_s, text=segment.text.strip()))
     return cut or [TimedText(0.0, window_s, "", ())]

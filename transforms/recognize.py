@@ -70,10 +70,10 @@ def mean_squares(samples: np.ndarray) -> np.ndarray:
     return (np.add.reduceat(np.square(samples, dtype=np.float64), starts) / lengths).astype(np.float32)
 
 
-def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], list[Result]]) -> list[Result | Exception]:
+def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], Sequence[Result]]) -> list[Result | Exception]:
     """Attempts all tasks as one batch. Where that raises, the batch is halved until the bad task is alone."""
     try:
-        return [*attempt(tasks)]
+        return list(attempt(tasks))
     except Exception as error:  # noqa: BLE001 - one bad window must not cost the others; it is reported in its row
         if len(tasks) == 1:
             return [error]
@@ -84,21 +84,23 @@ def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], list[Re
 def recognize(tasks: Sequence[WindowTask], model: Recognizer) -> list[RecognizedWindow | DoubtfulWindow]:
     """Recognises windows in one batch; those whose hypothesis does not hold come back with their audio."""
 
-    def attempt(tasks: Sequence[WindowTask]) -> list[Hypothesis]:
+    def attempt(tasks: Sequence[WindowTask]) -> Sequence[Hypothesis]:
         waveforms = np.stack([padded(task.window.samples, model.window_samples) for task in tasks])
         return model.recognize(waveforms, [task.language for task in tasks])
 
     results: list[RecognizedWindow | DoubtfulWindow] = []
     for task, heard in zip(tasks, in_halves(tasks, attempt), strict=True):
-        is_doubtful = isinstance(heard, Hypothesis) and needs_rescue(task.window, heard)
-        results.append(DoubtfulWindow(task, heard) if is_doubtful else _recognized(task, heard))
+        if isinstance(heard, Hypothesis) and needs_rescue(task.window, heard):
+            results.append(DoubtfulWindow(task, heard))
+        else:
+            results.append(_recognized(task, heard))
     return results
 
 
 def recognize_again(doubtful: Sequence[DoubtfulWindow], model: Recognizer) -> list[RecognizedWindow]:
     """The second pass. Where the model fails in it, the first hypothesis stays."""
 
-    def attempt(doubtful: Sequence[DoubtfulWindow]) -> list[Rescued]:
+    def attempt(doubtful: Sequence[DoubtfulWindow]) -> Sequence[Rescued]:
         return rescue([d.task.window for d in doubtful], [d.first for d in doubtful], model)
 
     results = []

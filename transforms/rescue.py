@@ -26,7 +26,7 @@ class Rescued:
     """What became of a window that was tried again."""
 
     hypothesis: Hypothesis
-    # rescued: a sampled hypothesis won; recut: speech that was left out was recognised alone
+    # `rescued`: a sampled hypothesis won
     flags: tuple[str, ...]
 
 
@@ -51,7 +51,7 @@ def rescue(windows: Sequence[Window], firsts: Sequence[Hypothesis], model: Recog
         for (i, (start_s, _)), more in zip(cuts, heard, strict=True):
             if more.segments and not judge(more).drop_rule and more.compression_ratio <= REPETITIVE_RATIO:
                 merged = merge(rescued[i].hypothesis, more, start_s)
-                rescued[i] = Rescued(merged, tuple(sorted({*rescued[i].flags, "recut"})))
+                rescued[i] = Rescued(merged, rescued[i].flags)
                 grown = True
         if not grown:
             break
@@ -89,7 +89,7 @@ def choose(candidates: Sequence[Hypothesis]) -> Hypothesis:
 
 def seed_of(samples: np.ndarray) -> int:
     """A seed that depends on the audio alone."""
-    return int.from_bytes(hashlib.sha256(np.ascontiguousarray(samples)).digest()[:8])
+    return int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8])
 
 
 def padded(samples: np.ndarray, n_samples: int) -> np.ndarray:
@@ -111,8 +111,8 @@ def _cut_out(window: Window, stretch: Stretch, n_samples: int) -> np.ndarray:
 
 
 def merge(first: Hypothesis, more: Hypothesis, offset_s: float) -> Hypothesis:
-    """One hypothesis of the segments of both, those of `more` moved by `offset_s` into the window of `first`."""
-    moved = [TimedText(s.start_s + offset_s, s.end_s + offset_s, s.text, s.tokens) for s in more.segments]
+    """One hypothesis of the segments of both, those of `more` moved by `offset_s` into `first` and flagged `recut`."""
+    moved = [TimedText(s.start_s + offset_s, s.end_s + offset_s, s.text, s.tokens, ("recut",)) for s in more.segments]
     segments = tuple(sorted((*first.segments, *moved), key=lambda s: (s.start_s, s.end_s)))
     n_first, n_more = len(first.tokens) + 1, len(more.tokens) + 1
     return replace(

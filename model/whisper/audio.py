@@ -2,9 +2,9 @@
 
 from functools import cache
 
-import librosa.filters
 import numpy as np
 import tensorflow as tf
+from librosa.filters import mel as mel_filters
 
 from model.recognizer import SAMPLE_RATE_HZ
 
@@ -28,7 +28,7 @@ def log_mel(waveforms: tf.Tensor, n_mels: int) -> tf.Tensor:
 
 def _power_spectrum(waveforms: tf.Tensor) -> tf.Tensor:
     """[..., n_samples] -> [..., n_frames, N_FFT // 2 + 1]; frames are centred on multiples of the hop."""
-    edges = [[0, 0]] * (waveforms.shape.rank - 1) + [[N_FFT // 2, N_FFT // 2]]
+    edges = [[0, 0]] * (len(waveforms.shape) - 1) + [[N_FFT // 2, N_FFT // 2]]
     padded = tf.pad(waveforms, edges, mode="REFLECT")
     # the frame centred on the very end is one more than the network takes
     return tf.square(tf.abs(tf.signal.stft(padded, N_FFT, HOP_SAMPLES, N_FFT)[..., :-1, :]))
@@ -37,4 +37,4 @@ def _power_spectrum(waveforms: tf.Tensor) -> tf.Tensor:
 @cache
 def _mel_filters(n_mels: int) -> np.ndarray:
     """Slaney's mel filter bank [N_FFT // 2 + 1, n_mels]."""
-    return librosa.filters.mel(sr=SAMPLE_RATE_HZ, n_fft=N_FFT, n_mels=n_mels).T.astype(np.float32)
+    return mel_filters(sr=SAMPLE_RATE_HZ, n_fft=N_FFT, n_mels=n_mels).T.astype(np.float32)

@@ -15,6 +15,7 @@ from model.whisper.dimensions import Dimensions
 
 # positions of the encoder whose attention is worked out at once, so that their scores stay in the processor's cache
 QUERY_BLOCK = 250
+NORM_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -168,9 +169,7 @@ def _feed_forward(parameters: dict[str, tf.Tensor], block: str, x: tf.Tensor) ->
 
 
 def _normalize(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
-    centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
-    variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-    return centred / tf.sqrt(variance + 1e-5) * parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
+    return rowwise.normalize(x, NORM_EPSILON) * parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
 
 
 def _linear(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:

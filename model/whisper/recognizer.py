@@ -13,13 +13,15 @@ from model.whisper.checkpoint import Checkpoint
 from model.whisper.decoding import Decoded, read_prompt, search
 from model.whisper.grammar import Grammar
 from model.whisper.network import KeysValues, Network, audio_context, build_network, encode, logits
-from model.whisper.sampling import draw_numbers, sample
 from model.whisper.rowwise import softmax
+from model.whisper.sampling import draw_numbers, sample
 from model.whisper.tokenizer import WhisperTokenizer
 
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
+# TensorFlow adds up a single row in another order than one of several, and a transcript is not to depend on its batch
+LEAST_BATCH_WINDOWS = 2
 # rows of every matrix product of the decoder: one number, because the last bits of a product depend on its shape
 BATCH_WINDOWS = 8
 # Radford et al. 2022, section 4.5
@@ -41,11 +43,11 @@ class WhisperRecognizer:
         self.window_samples = checkpoint.dims.n_audio_ctx * POSITION_SAMPLES
         self._tokenizer = tokenizer
         self._task = options.task
-        self._batch_windows = batch_windows
+        self._batch_windows = max(batch_windows, LEAST_BATCH_WINDOWS)
         network = build_network(checkpoint.dims, checkpoint.weights)
-        context = _context_specs(network, batch_windows)
-        self._encode = _encode_function(network, batch_windows, self.window_samples)
-        grammar = _grammar(checkpoint, tokenizer, options)
+        context = _context_specs(network, self._batch_windows)
+        self._encode = _encode_function(network, self._batch_windows, self.window_samples)
+        grammar = make_grammar(checkpoint, tokenizer, options)
         self._search = _search_function(network, context, grammar, tokenizer, options)
         self._sample = _sample_function(network, context, grammar, tokenizer, options)
         self._max_tokens = options.max_tokens
@@ -106,7 +108,7 @@ class WhisperRecognizer:
         drawn: list[list[Hypothesis]] = [[] for _ in languages]
         for temperature in TEMPERATURES:
             decoded = _to_numpy(self._sample(context, prompts, active, temperature, numbers))
-            for row in np.flatnonzero(active):
+            for row in np.flatnonzero(active).tolist():
                 hypothesis = self._hypothesis(decoded, row, languages[row], None, temperature)
                 drawn[row].append(hypothesis)
                 active[row] = not holds(hypothesis)
@@ -208,8 +210,8 @@ def _check_options(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options:
         raise BeamscribeError(f"max_tokens is {options.max_tokens}: the model can write 1 to {n_free} tokens a window")
 
 
-def _grammar(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> Grammar:
-    """`suppress_at_begin` (a blank, the end) has no say: a transcript begins with a timestamp."""
+def make_grammar(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> Grammar:
+    """The rules for a checkpoint. Its `suppress_at_begin` (a blank, the end) has no say: first comes a timestamp."""
     return Grammar(
         n_vocab=checkpoint.dims.n_vocab,
         eot=tokenizer.eot,

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 # a matrix product is cut to the rows of this many windows, ...
 WINDOWS_A_PRODUCT = 8
-# ... filled up to a multiple of the rows that kernels take at a time (4, 6, 8 or 12)
-ROWS_A_KERNEL = 24
+# ... filled up to a multiple of the rows that kernels take at a time (4, 6 or 8; 6 leave no odd rest of 16)
+ROWS_A_KERNEL = 16
 # float32 in the widest vector register
 VECTOR_WIDTH = 16
 
@@ -40,6 +40,13 @@ def logsumexp(x: tf.Tensor) -> tf.Tensor:
     largest = tf.maximum(tf.reduce_max(x, axis=-1, keepdims=True), tf.float32.min)
     total = tf.reduce_sum(_elementwise(tf.exp, x - largest), axis=-1, keepdims=True)
     return largest + _elementwise(tf.math.log, total)
+
+
+def normalize(x: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """To mean 0 and variance 1 along the last axis."""
+    centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+    return centred * _elementwise(tf.math.rsqrt, variance + epsilon)
 
 
 def _elementwise(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:

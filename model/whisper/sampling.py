@@ -4,12 +4,14 @@ Radford et al. 2022, section 4.5, fall back to it where a search repeats itself 
 depends on the numbers that are passed in alone, so a row is the same whatever stands beside it.
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from model.whisper import network as whisper
 from model.whisper.decoding import Decoded, read_prompt
-from model.whisper.grammar import Grammar, advance, at_start, continuations
+from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
 from model.whisper.network import KeysValues, Network
 
 # tokens beyond the likeliest are not drawn: together they hold next to nothing at temperatures up to 1
@@ -57,10 +59,21 @@ def sample(
         cache,
     )
 
-    def drawing(step: tf.Tensor, tokens: tf.Tensor, sum_logprobs: tf.Tensor, has_ended: tf.Tensor, *_: tf.Tensor):
+    def drawing(
+        step: tf.Tensor, tokens: tf.Tensor, sum_logprobs: tf.Tensor, has_ended: tf.Tensor, *_: Any
+    ) -> tf.Tensor:
         return (step < max_tokens) & tf.reduce_any(active[:, None] & ~has_ended)
 
-    def draw_token(step, tokens, sum_logprobs, has_ended, progress, logits, visible, cache):
+    def draw_token(
+        step: tf.Tensor,
+        tokens: tf.Tensor,
+        sum_logprobs: tf.Tensor,
+        has_ended: tf.Tensor,
+        progress: Progress,
+        logits: tf.Tensor,
+        visible: tf.Tensor,
+        cache: list[KeysValues],
+    ) -> tuple[Any, ...]:
         drawn, logprobs = _draw(grammar, progress, logits, temperature, numbers[:, :, step])
         drawn = tf.where(has_ended, grammar.eot, drawn)
         sum_logprobs += tf.where(has_ended, 0.0, logprobs)
@@ -80,11 +93,7 @@ def sample(
 
 
 def _draw(
-    grammar: Grammar,
-    progress,
-    logits: tf.Tensor,
-    temperature: tf.Tensor,
-    numbers: tf.Tensor,
+    grammar: Grammar, progress: Progress, logits: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """A token for each draw and its log-probability (of the model, not of the temperature): [n_batch, n_draws] both."""
     options = continuations(grammar, progress, logits, N_CANDIDATES)

@@ -71,11 +71,11 @@ def test_words_that_the_model_itself_does_not_believe_are_taken_away_and_told_of
     unsure = hypothesis((0.0, 5.0, " Thanks for watching!"), no_speech_prob=0.9, avg_logprob=-1.5)
     rows = assemble(heard(), [window(0, [(0.0, 5.0)], unsure)], PROVENANCE)
     (segment,) = rows.segments
-    assert (segment.text, segment.raw_text, segment.flags) == ("", "Thanks for watching!", ["no_speech"])
+    assert (segment.text, segment.raw_text, segment.flags) == ("", "Thanks for watching!", ["low_logprob", "no_speech"])
     assert segment.edits == [
         {"rule": "no_speech", "start": 0, "end": 20, "before": "Thanks for watching!", "after": ""}
     ]
-    assert (rows.transcripts[0].status, rows.transcripts[0].flags) == ("no_speech", ["no_speech"])
+    assert (rows.transcripts[0].status, rows.transcripts[0].flags) == ("no_speech", ["low_logprob", "no_speech"])
 
 
 def test_speech_without_text_is_flagged():

@@ -1,0 +1,159 @@
+"""The search in the graph against a search in plain Python that reads everything again for each token."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model.whisper.decoding import Decoded, read_prompt, search
+from model.whisper.grammar import advance, at_start, continuations
+from model.whisper.network import KeysValues, Network, logits
+from tests.model.whisper_helpers import TINY, TINY_NO_SPEECH, TINY_SOT, random_context, random_network
+from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
+
+MAX_TOKENS = 12
+SEEDS = (0, 2, 3, 4)
+PROMPTS = np.array([[TINY_SOT, 22], [TINY_SOT, 23], [TINY_SOT, 22]], np.int32)
+
+
+class Plain(NamedTuple):
+    """A hypothesis of the search in plain Python."""
+
+    tokens: tuple[int, ...]
+    logprob: float
+
+
+def rows_of(context: list[KeysValues], rows: list[int]) -> list[KeysValues]:
+    return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), context)
+
+
+@cache
+def compiled_search(seed: int, beam_size: int) -> Callable[..., Decoded]:
+    network = random_network(seed)
+
+    @tf.function
+    def run(context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor) -> Decoded:
+        settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "no_speech": TINY_NO_SPEECH}
+        return search(network, GRAMMAR, context, prompts, active, **settings)
+
+    return run
+
+
+def graph_search(
+    seed: int,
+    beam_size: int,
+    context: list[KeysValues],
+    prompts: np.ndarray = PROMPTS,
+    active: tuple[bool, ...] = (True, True, True),
+) -> Decoded:
+    return compiled_search(seed, beam_size)(context, tf.constant(prompts), tf.constant(active))
+
+
+def plain_reader(network: Network, context: list[KeysValues]) -> Callable[[list[int], int], dict[int, float]]:
+    """Tokens of one window and how many of them are the prompt -> token -> log-probability of the next."""
+
+    @tf.function
+    def read(tokens: tf.Tensor) -> tf.Tensor:
+        states, _ = read_prompt(network, tokens, context)
+        return logits(network, states)[0]
+
+    def next_logprobs(tokens: list[int], n_prompt: int) -> dict[int, float]:
+        # what comes after a token does not change what is read there, so one length does for all
+        padded = tokens + [0] * (n_prompt + MAX_TOKENS - len(tokens))
+        progress = at_start(GRAMMAR, [])
+        for token in tokens[n_prompt:]:
+            progress = advance(GRAMMAR, progress, tf.constant(token))
+        found = continuations(GRAMMAR, progress, read(tf.constant([padded]))[len(tokens) - 1], n_best=15)
+        pairs = zip(found.tokens.numpy().tolist(), found.logprobs.numpy().tolist(), strict=True)
+        return {token: logprob for token, logprob in pairs if np.isfinite(logprob)}
+
+    return next_logprobs
+
+
+def plain_search(network: Network, context: list[KeysValues], prompt: list[int], beam_size: int) -> Plain:
+    next_logprobs = plain_reader(network, context)
+    beam, ended = [Plain((), 0.0)], []
+    for step in range(MAX_TOKENS):
+        candidates = [
+            Plain((*old.tokens, token), old.logprob + logprob)
+            for old in beam
+            for token, logprob in next_logprobs([*prompt, *old.tokens], len(prompt)).items()
+        ]
+        candidates = sorted(candidates, key=lambda candidate: -candidate.logprob)[: 2 * beam_size]
+        is_last = step == MAX_TOKENS - 1
+        ended += [new for new in candidates[:beam_size] if new.tokens[-1] == GRAMMAR.eot or is_last]
+        beam = [new for new in candidates if new.tokens[-1] != GRAMMAR.eot][:beam_size]
+        if len(ended) >= beam_size:
+            break
+    without_end = [Plain(tuple(t for t in one.tokens if t != GRAMMAR.eot), one.logprob) for one in ended]
+    return max(without_end, key=lambda one: one.logprob / len(one.tokens))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_search_finds_what_plain_search_finds(seed: int, beam_size: int) -> None:
+    network = random_network(seed)
+    context = random_context(network, 3, seed=100 + seed)
+    found = graph_search(seed, beam_size, context)
+    for row, prompt in enumerate(PROMPTS.tolist()):
+        expected = plain_search(network, rows_of(context, [row]), prompt, beam_size)
+        length = int(found.lengths[row])
+        assert tuple(found.tokens[row, :length].numpy().tolist()) == expected.tokens
+        assert set(found.tokens[row, length:].numpy().tolist()) <= {GRAMMAR.eot}
+        assert float(found.sum_logprobs[row]) == pytest.approx(expected.logprob, abs=1e-3)
+
+
+def test_searches_end_at_different_lengths_and_at_the_limit() -> None:
+    """What makes the test above worth its name."""
+    found = [graph_search(seed, 3, random_context(random_network(seed), 3, 100 + seed)) for seed in SEEDS]
+    lengths = {int(length) for decoded in found for length in decoded.lengths}
+    assert len(lengths) > 3
+    assert MAX_TOKENS in lengths
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_transcripts_obey_the_grammar_of_timestamps(seed: int, beam_size: int) -> None:
+    found = graph_search(seed, beam_size, random_context(random_network(seed), 3, seed))
+    for row in range(3):
+        tokens = found.tokens[row, : int(found.lengths[row])].numpy()
+        is_timestamp = tokens >= GRAMMAR.timestamp_begin
+        assert GRAMMAR.timestamp_begin <= tokens[0] <= GRAMMAR.last_initial_timestamp
+        assert np.all(np.diff(tokens[is_timestamp]) >= 0)
+        assert np.all(tokens[~is_timestamp] < GRAMMAR.eot)
+        assert not set(GRAMMAR.suppress_tokens) & set(tokens.tolist())
+        # one timestamp at the start, then pairs, but for the last where nothing follows it
+        runs = np.diff(np.flatnonzero(np.diff(is_timestamp, prepend=False, append=False)))[::2]
+        assert runs[0] == 1
+        assert np.all(runs[1:-1] == 2)
+        assert np.all(runs <= 2)
+
+
+def test_a_row_does_not_depend_on_the_others() -> None:
+    context = random_context(random_network(4), 3, seed=7)
+    together = graph_search(4, 3, context)
+    rows = [2, 0]
+    fewer = graph_search(4, 3, rows_of(context, rows), PROMPTS[rows], (True, True))
+    for part, whole in zip(fewer, together, strict=True):
+        np.testing.assert_array_equal(part, tf.gather(whole, rows))
+
+
+def test_rows_that_fill_the_batch_are_not_waited_for() -> None:
+    context = random_context(random_network(4), 3, seed=8)
+    nobody = graph_search(4, 1, context, active=(False, False, False))
+    assert nobody.lengths.numpy().tolist() == [0, 0, 0]
+    everybody, first = graph_search(4, 1, context), graph_search(4, 1, context, active=(True, False, False))
+    assert first.tokens[0].numpy().tolist() == everybody.tokens[0].numpy().tolist()
+
+
+def test_no_speech_is_of_the_whole_vocabulary_after_start_of_transcript() -> None:
+    network = random_network(4)
+    context = random_context(network, 3, seed=9)
+    states, _ = read_prompt(network, tf.constant(PROMPTS[:, :1]), context)
+    scores = logits(network, states)[:, 0]
+    assert scores.shape == (3, TINY.n_vocab)
+    expected = tf.nn.softmax(scores)[:, TINY_NO_SPEECH]
+    np.testing.assert_allclose(graph_search(4, 1, context).no_speech_probs, expected, rtol=1e-5)

@@ -1,0 +1,154 @@
+"""From waveforms to hypotheses, with real weights and real speech."""
+
+import gc
+import weakref
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+import pytest
+
+from model.errors import BeamscribeError
+from model.recognizer import DecodeOptions, TimedText
+from model.whisper.audio import log_mel
+from model.whisper.checkpoint import load_checkpoint
+from model.whisper.recognizer import WhisperRecognizer, cut_segments
+from model.whisper.tokenizer import WhisperTokenizer
+from tests.model.whisper_helpers import load_window, load_windows
+
+# from the manifest: "CHAPTER SEVENTEEN WHEN WENDY GREW UP I HOPE YOU WANT TO KNOW WHAT BECAME OF THE OTHER BOYS ..."
+N_WINDOWS = 3
+
+
+def load(folder: Path, batch_windows: int, **options: object) -> WhisperRecognizer:
+    return WhisperRecognizer(
+        load_checkpoint(folder), WhisperTokenizer(folder), replace(DecodeOptions(), **options), batch_windows
+    )
+
+
+@pytest.fixture(scope="module")
+def english(tiny_en: Path) -> WhisperRecognizer:
+    return load(tiny_en, batch_windows=4, beam_size=2)
+
+
+@pytest.fixture(scope="module")
+def multilingual(base_model: Path) -> WhisperRecognizer:
+    return load(base_model, batch_windows=4, beam_size=1)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_en: Path) -> WhisperTokenizer:
+    return WhisperTokenizer(tiny_en)
+
+
+@pytest.fixture(scope="module")
+def windows(speech: Path, clips: list[dict]) -> np.ndarray:
+    return load_windows(speech, clips, "librispeech", N_WINDOWS)
+
+
+def test_what_was_said_is_heard(english: WhisperRecognizer, windows: np.ndarray) -> None:
+    heard = english.recognize(windows[2:], [None])[0]
+    assert heard.text.startswith(
+        "Chapter 17, when Wendy grew up. I hope you want to know what became of the other boys."
+    )
+    assert " ".join(segment.text for segment in heard.segments) == heard.text
+    times = [time for segment in heard.segments for time in (segment.start_s, segment.end_s)]
+    assert times == sorted(times)
+    assert 12 < times[-1] <= 30
+    assert (heard.language, heard.language_probability, heard.temperature) == ("en", None, 0.0)
+    assert -0.5 < heard.avg_logprob < -0.05
+    assert 0 < heard.no_speech_prob < 0.3
+    data = heard.text.encode()
+    assert heard.compression_ratio == len(data) / len(zlib.compress(data))
+
+
+def test_a_window_is_heard_alike_in_any_company(english: WhisperRecognizer, tiny_en: Path, windows: np.ndarray) -> None:
+    together = english.recognize(windows, [None] * N_WINDOWS)
+    assert [english.recognize(window[None], ["en"])[0] for window in windows] == together
+    # more windows than a batch, in another order
+    twice = english.recognize(np.concatenate([windows[::-1], windows]), [None] * 2 * N_WINDOWS)
+    assert twice == together[::-1] + together
+    one_by_one = load(tiny_en, batch_windows=1, beam_size=2)
+    assert one_by_one.recognize(windows, [None] * N_WINDOWS) == together
+
+
+def test_threads_share_a_recognizer_and_its_graphs(english: WhisperRecognizer, windows: np.ndarray) -> None:
+    english.warm_up()
+    alone = english.recognize(windows, [None] * N_WINDOWS)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: english.recognize(windows, [None] * N_WINDOWS), range(2)))
+    assert found == [alone, alone]
+    assert english._search.experimental_get_tracing_count() == 1
+    assert english._encode.experimental_get_tracing_count() == 1
+
+
+def test_no_windows_are_no_hypotheses(english: WhisperRecognizer) -> None:
+    assert english.recognize(np.zeros([0, english.window_samples], np.float32), []) == []
+
+
+def test_a_recognizer_that_nobody_holds_is_freed(tiny_en: Path) -> None:
+    recognizer = load(tiny_en, batch_windows=2)
+    reference = weakref.ref(recognizer)
+    del recognizer
+    gc.collect()
+    assert reference() is None
+
+
+def test_languages_are_identified_as_by_ctranslate2(
+    multilingual: WhisperRecognizer, base_model: Path, speech: Path, clips: list[dict]
+) -> None:
+    codes = ["de", "es", "fr"]
+    uris = [next(c["uri"] for c in clips if c["corpus"] == "multilingual" and c["language"] == code) for code in codes]
+    windows = np.stack([load_window(speech / uri) for uri in uris])
+    heard = multilingual.recognize(windows, [None, "es", None])
+    assert [hypothesis.language for hypothesis in heard] == codes
+    assert heard[1].language_probability is None
+
+    reference = ctranslate2.models.Whisper(str(base_model), device="cpu", compute_type="float32")
+    mels = np.ascontiguousarray(log_mel(windows, 80).numpy())
+    theirs = reference.detect_language(ctranslate2.StorageView.from_array(mels))
+    for row in (0, 2):
+        mark, probability = theirs[row][0]
+        assert mark == f"<|{codes[row]}|>"
+        assert heard[row].language_probability == pytest.approx(probability, abs=1e-3)
+
+
+def test_translation_is_english(base_model: Path, speech: Path, clips: list[dict]) -> None:
+    uri = next(clip["uri"] for clip in clips if clip["corpus"] == "multilingual" and clip["language"] == "fr")
+    window = load_window(speech / uri)[None]
+    translated = load(base_model, batch_windows=1, beam_size=1, task="translate").recognize(window, ["fr"])[0]
+    assert translated.language == "fr"
+    assert set(translated.text.lower().split()) & {"the", "of", "and", "is", "in", "to", "a"}
+
+
+def test_what_a_model_cannot_do_is_refused(
+    english: WhisperRecognizer, multilingual: WhisperRecognizer, tiny_en: Path
+) -> None:
+    silence = np.zeros([1, english.window_samples], np.float32)
+    with pytest.raises(BeamscribeError, match="'de': it knows en"):
+        english.recognize(silence, ["de"])
+    with pytest.raises(BeamscribeError, match="'xx': it knows .*fr"):
+        multilingual.recognize(silence, ["xx"])
+    with pytest.raises(BeamscribeError, match="cannot translate"):
+        load(tiny_en, 1, task="translate")
+    with pytest.raises(BeamscribeError, match="max_tokens is 448: the model can write 1 to 447"):
+        load(tiny_en, 1, max_tokens=448)
+
+
+def test_text_is_cut_at_the_timestamps(tokenizer: WhisperTokenizer) -> None:
+    def at(time_s: float) -> int:
+        return tokenizer.timestamp_begin + round(time_s / 0.02)
+
+    hello, world = 18435, 995
+    tokens = [at(0.5), hello, at(1.24), at(2), world, hello, at(29.98)]
+    assert cut_segments(tokens, tokenizer, window_s=30.0) == (
+        TimedText(0.5, 1.24, "Hello", (hello,)),
+        TimedText(2.0, 29.98, "world Hello", (world, hello)),
+    )
+    still_open = [at(0.5), hello, at(1), at(1), world]
+    assert cut_segments(still_open, tokenizer, window_s=30.0)[1] == TimedText(1.0, 30.0, "world", (world,))
+    nothing_said = [at(0), at(30)]
+    assert cut_segments(nothing_said, tokenizer, window_s=30.0) == ()
