@@ -19,7 +19,6 @@ from model.whisper.recognizer import WhisperRecognizer, cut_segments
 from model.whisper.tokenizer import WhisperTokenizer
 from tests.model.whisper_helpers import load_window, load_windows
 
-# from the manifest: "CHAPTER SEVENTEEN WHEN WENDY GREW UP I HOPE YOU WANT TO KNOW WHAT BECAME OF THE OTHER BOYS ..."
 N_WINDOWS = 3
 
 
@@ -130,7 +129,7 @@ def test_what_a_model_cannot_do_is_refused(
     silence = np.zeros([1, english.window_samples], np.float32)
     with pytest.raises(BeamscribeError, match="'de': it knows en"):
         english.recognize(silence, ["de"])
-    with pytest.raises(BeamscribeError, match="'xx': it knows .*fr"):
+    with pytest.raises(BeamscribeError, match=r"'xx': it knows .*fr"):
         multilingual.recognize(silence, ["xx"])
     with pytest.raises(BeamscribeError, match="cannot translate"):
         load(tiny_en, 1, task="translate")
