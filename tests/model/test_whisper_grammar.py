@@ -1,8 +1,5 @@
 """The rules of timestamps, one by one. Text is 0-19 without 3 and 7, 20 ends, 25-39 are timestamps."""
 
-Text is 0-19 without 3 and 7, 20 ends, 25-39 are timestamps, of which one up to 30 may be the first.
-"""
-
 import numpy as np
 import pytest
 import tensorflow as tf
