@@ -10,7 +10,9 @@ from contextlib import contextmanager
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-logging.getLogger("pipelines").setLevel(logging.INFO)
+logging.getLogger("pipelines").setLevel(os.environ.get("BEAMSCRIBE_LOG", "INFO"))
+# a failed bundle is told of once, at the end, in one line
+logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 from model.errors import BeamscribeError
 

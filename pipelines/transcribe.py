@@ -10,7 +10,9 @@ staged.
 """
 
 import json
+import logging
 import platform
+import re
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +42,8 @@ from transforms.recognize import RecognizedWindow, RecognizerHandler, RescueHand
 from transforms.rows import RunRow
 from transforms.tables import to_arrow
 
+log = logging.getLogger(__name__)
+
 CODE_VERSION = version("beamscribe")
 LIBRARIES = ("apache-beam", "tensorflow", "numpy", "librosa", "soxr", "soundfile", "av", "pyarrow", "tokenizers")
 # a part is as large as what one worker writes at once: about 10 GB of audio, or this many assets
@@ -67,7 +71,10 @@ def prepare(options: TranscribeOptions, claim: bool) -> Job:
     model = resolve_model(options.model)
     check_options(model, options.decode, [options.language] if options.language else [])
     output = storage.normalise(options.output)
-    inputs = find_inputs(options.inputs, leave_out=output)
+    try:
+        inputs = find_inputs(options.inputs, leave_out=output)
+    except OSError as error:
+        raise BeamscribeError(f"the inputs cannot be listed ({error}); check paths, rights and credentials") from error
     languages = {track.language for asset in inputs.assets for track in asset.tracks if track.language}
     check_options(model, options.decode, sorted(languages))
     if claim:
@@ -247,11 +254,20 @@ def command(argv: Sequence[str]) -> int:
     job = prepare(transcribe_options(parser(), argv), claim=True)
     try:
         row = execute(job, started_at)
-    except (BeamscribeError, OSError) as error:
-        print(f"beamscribe transcribe: {error}; the tables are as they were, run again", file=sys.stderr)
+    except Exception as error:
+        log.debug("the run failed", exc_info=True)
+        print(f"beamscribe transcribe: {cause(error)}; nothing is lost, run again", file=sys.stderr)
         return 1
     print(summary(row, job.output))
     return row.exit_status
+
+
+def cause(error: Exception) -> str:
+    """What went wrong, without the traceback that Beam's runners put into the message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
+    last = (named or lines or [type(error).__name__])[-1]
+    return re.sub(r" \[while running .*", "", last).removeprefix("RuntimeError: ")
 
 
 def summary(row: RunRow, output: str) -> str:

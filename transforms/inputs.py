@@ -36,7 +36,7 @@ def find_inputs(inputs: Sequence[str], leave_out: str | None = None) -> Inputs:
         if info is not None and is_manifest(path):
             rows.extend(read_manifest(path))
         elif info is not None:
-            files[path] = _whole(info)
+            files[info.path] = _whole(info)
         elif storage.is_folder(path):
             media, others = _media_below(path, leave_out)
             files.update({info.path: _whole(info) for info in media})
@@ -44,14 +44,14 @@ def find_inputs(inputs: Sequence[str], leave_out: str | None = None) -> Inputs:
         else:
             files.update({info.path: _whole(info) for info in _match(name, path, leave_out)})
     # a row of a manifest says more of a file than a glob that names it too
-    assets = {**files, **_from_rows(rows)}
+    assets = {**{asset.uri: asset for asset in files.values()}, **_from_rows(rows)}
     if not assets:
         raise BeamscribeError(f"no audio or video in {', '.join(inputs)}; name files, folders, globs or manifests")
     return Inputs(tuple(assets[uri] for uri in sorted(assets)), len(skipped - files.keys()))
 
 
 def _whole(info: storage.FileInfo) -> Asset:
-    return Asset(info.path, info.path, info.size_bytes, info.modified_at_us)
+    return Asset(storage.printable(info.path), info.path, info.size_bytes, info.modified_at_us)
 
 
 def _match(name: str, pattern: str, leave_out: str | None) -> list[storage.FileInfo]:
@@ -71,7 +71,7 @@ def _media_below(folder: str, leave_out: str | None) -> tuple[list[storage.FileI
     for info in storage.list_files(folder):
         if _inside(info.path, leave_out):
             continue
-        if _looks_like_media(info.path):
+        if info.size_bytes is None or _looks_like_media(info.path):
             media.append(info)
         else:
             others.append(info.path)
@@ -94,13 +94,12 @@ def _from_rows(rows: Iterable[ManifestRow]) -> dict[str, Asset]:
     """The assets of manifest rows: rows that differ in nothing but the channel are tracks of one asset."""
     assets: dict[str, Asset] = {}
     for row in rows:
-        uri = part_uri(row.path, row.start_s, row.end_s)
+        uri = part_uri(storage.printable(row.path), row.start_s, row.end_s)
         track = Track(row.channel, row.language)
         known = assets.get(uri)
         if known is None:
-            info = storage.stat(row.path) or storage.FileInfo(row.path, -1, None)
-            size_bytes = info.size_bytes if info.size_bytes >= 0 else None
-            assets[uri] = Asset(uri, row.path, size_bytes, info.modified_at_us, row.start_s, row.end_s, (track,))
+            info = storage.stat(row.path) or storage.FileInfo(row.path, None, None)
+            assets[uri] = Asset(uri, row.path, info.size_bytes, info.modified_at_us, row.start_s, row.end_s, (track,))
         elif track not in known.tracks:
             if track.channel is None or any(t.channel in (None, track.channel) for t in known.tracks):
                 raise BeamscribeError(

@@ -64,14 +64,14 @@ def listen(item: WorkItem, options: ListenOptions, detector: VoiceActivityDetect
     asset = item.asset
     heard = Heard(item)
     try:
-        if asset.size_bytes is None:
+        if asset.size_bytes is None and storage.stat(asset.path) is None and not storage.is_folder(asset.path):
             raise FileNotFoundError(f"no such file: {asset.path}")
         with storage.open_read(asset.path) as file:
             heard = replace(heard, content_sha256=sha256_of(file))
             heard = yield from _listen_to_file(file, heard, options, detector)
         _check_unchanged(asset)
     except AudioDecodeError as error:
-        heard = replace(heard, failure=Failure("open", "AudioDecodeError", str(error), retriable=False))
+        heard = replace(heard, failure=Failure("open", "AudioDecodeError", _one_line(error), retriable=False))
     except (OSError, ChangedWhileReadError) as error:
         heard = replace(heard, failure=Failure("read", type(error).__name__, _one_line(error), retriable=True))
     except Exception as error:  # noqa: BLE001 - no input ends the run: whatever a decoder raises is a failure row
@@ -81,7 +81,7 @@ def listen(item: WorkItem, options: ListenOptions, detector: VoiceActivityDetect
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500] or type(error).__name__
+    return " ".join(storage.printable(str(error)).split())[:500] or type(error).__name__
 
 
 def sha256_of(file: BinaryIO) -> str:

@@ -24,7 +24,8 @@ class FileInfo:
     """A file as its store describes it."""
 
     path: str
-    size_bytes: int
+    # None: it cannot be looked at
+    size_bytes: int | None
     # microseconds since the epoch, UTC; None where the store does not say
     modified_at_us: int | None
 
@@ -161,17 +162,32 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path) if is_local(path) else any(True for _ in list_files(path))
 
 
+def printable(text: str) -> str:
+    """Text that any table or terminal can hold: bytes of a file's name that are not UTF-8 become `\\xff`."""
+    return text.encode("utf8", "surrogateescape").decode("utf8", "backslashreplace")
+
+
 def list_files(folder: str) -> Iterator[FileInfo]:
-    """All files below a folder. Links to folders are followed, each folder is visited once."""
+    """All files below a folder. Links to folders are followed, each folder is visited once.
+
+    A folder that cannot be listed comes as a file that cannot be looked at: it must not pass for an empty one.
+    """
     if not is_local(folder):
         yield from match(join(folder, "**"))
         return
     seen: set[tuple[int, int]] = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        status = os.stat(root)
+    unlisted: list[str] = []
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=lambda e: unlisted.append(e.filename)):
+        yield from (FileInfo(path, None, None) for path in unlisted)
+        unlisted.clear()
+        try:
+            status = os.stat(root)
+        except OSError:  # vanished since it was listed
+            continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.sort()
         yield from filter(None, (_local_info(os.path.join(root, name)) for name in sorted(names)))
+    yield from (FileInfo(path, None, None) for path in unlisted)

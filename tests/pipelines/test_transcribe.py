@@ -1,6 +1,8 @@
 """The whole path: samples in, tables out. Each invariant of the tables that holds from the start is a test here."""
 
+import errno
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +16,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from pipelines.cli import main
 from tests.conftest import REPOSITORY
+from transforms import commit as commits
 from transforms import storage
 
 SAMPLES = REPOSITORY / "samples"
@@ -190,6 +193,37 @@ def test_stereo_call_by_channel(tmp_path):
     assert [row["channel"] for row in rows] == [0, 1]
     assert rows[0]["text"] != rows[1]["text"]
     assert all(row["status"] == "ok" and row["channels"] == 2 for row in rows)
+
+
+def test_full_disk_is_one_line_and_loses_nothing(out, tmp_path, monkeypatch, capsys):
+    def full(arrow):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    output = tmp_path / "out"
+    voicemail, weather = SAMPLES / "voicemail.wav", SAMPLES / "weather.mp3"
+    assert transcribe(voicemail, output) == 0
+    before = stable(output, "transcripts")
+    with monkeypatch.context() as patched:
+        patched.setattr(commits, "to_parquet", full)
+        capsys.readouterr()
+        assert transcribe([voicemail, weather], output) == 1
+    line = capsys.readouterr().err
+    assert line == "beamscribe transcribe: OSError: [Errno 28] No space left on device; nothing is lost, run again\n"
+    assert stable(output, "transcripts") == before
+    assert transcribe([voicemail, weather], output) == 0
+    assert [row["text"] for row in by_name(output).values()] == [by_name(out)[name]["text"] for name in by_name(output)]
+    assert not (output / "_beamscribe").exists()
+
+
+def test_name_that_is_not_utf8(out, tmp_path):
+    name = os.fsencode(str(tmp_path)) + b"/caf\xe9 #%=\n\xf0\x9f\x8e\xa7.wav"
+    shutil.copy(SAMPLES / "voicemail.wav", name)
+    assert transcribe(tmp_path, tmp_path / "out") == 0
+    (row,) = table(tmp_path / "out", "transcripts")
+    assert row["uri"] == f"{tmp_path}/caf\\xe9 #%=\n🎧.wav"
+    assert row["text"] == by_name(out)["voicemail.wav"]["text"]
+    assert transcribe(tmp_path, tmp_path / "out") == 0
+    assert [row["planned"] for row in table(tmp_path / "out", "runs")].count(0) == 1
 
 
 def test_plan_lists_and_writes_nothing(out, bucket, capsys):

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.errors import BeamscribeError
+from transforms import storage
 from transforms.assets import Track
 from transforms.inputs import find_inputs
 
@@ -132,3 +133,18 @@ def test_wrong_manifest_names_the_row_and_the_mend(bucket, content, complaint):
     (bucket / "m.jsonl").write_text(content)
     with pytest.raises(BeamscribeError, match=complaint):
         find_inputs([str(bucket / "m.jsonl")])
+
+
+def test_folder_that_cannot_be_listed_does_not_pass_for_an_empty_one(bucket, monkeypatch):
+    walk = storage.os.walk
+
+    def broken_walk(folder, followlinks, onerror):
+        for root, folders, names in walk(folder, followlinks=followlinks, onerror=onerror):
+            yield root, folders, names
+            if root == str(bucket):
+                onerror(PermissionError(13, "Permission denied", f"{bucket}/closed"))
+
+    monkeypatch.setattr(storage.os, "walk", broken_walk)
+    inputs = find_inputs([str(bucket)])
+    assert names(inputs, bucket) == ["a.wav", "closed", "november/b.MP3", "november/noname"]
+    assert inputs.assets[1].size_bytes is None
