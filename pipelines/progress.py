@@ -1,11 +1,13 @@
 """How far a run has come: a bar on a terminal, a log line a minute elsewhere."""
 
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -22,24 +24,34 @@ def watch(n_assets: int, n_bytes: int) -> Iterator[None]:
     """Reports on the run inside the block, from a thread of its own."""
     progress.reset()
     finished = threading.Event()
-    on_terminal = sys.stderr.isatty()
-    reporter = threading.Thread(
-        target=_bar if on_terminal else _lines, args=(n_assets, n_bytes, finished), daemon=True, name="progress"
-    )
+    terminal = sys.stderr
+    target, args = (_bar, (terminal,)) if terminal.isatty() else (_lines, ())
+    reporter = threading.Thread(target=target, args=(n_assets, n_bytes, finished, *args), daemon=True, name="progress")
     reporter.start()
     try:
-        yield
+        with workers_muted():
+            yield
     finally:
         finished.set()
         reporter.join()
 
 
-def _bar(n_assets: int, n_bytes: int, finished: threading.Event) -> None:
+@contextmanager
+def workers_muted() -> Iterator[None]:
+    """Beam's workers print the traceback of a failed bundle to standard error; it is told of once, in one line."""
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):
+        yield
+
+
+def _bar(n_assets: int, n_bytes: int, finished: threading.Event, terminal: TextIO) -> None:
     started = time.monotonic()
-    with tqdm(total=n_bytes, unit="B", unit_scale=True, bar_format="{l_bar}{bar}| {postfix}", leave=False) as bar:
+    with tqdm(total=n_bytes, bar_format="{l_bar}{bar}| {postfix}", leave=False, file=terminal) as bar:
         while not finished.wait(BAR_EVERY_S):
             now = progress.snapshot()
-            bar.n = min(now.bytes_done, n_bytes)
+            bar.n = round(share_done(now, n_bytes) * n_bytes)
             bar.set_postfix_str(describe(now, n_assets, n_bytes, time.monotonic() - started))
 
 
@@ -49,13 +61,20 @@ def _lines(n_assets: int, n_bytes: int, finished: threading.Event) -> None:
         log.info(describe(progress.snapshot(), n_assets, n_bytes, time.monotonic() - started))
 
 
+def share_done(now: progress.Progress, n_bytes: int) -> float:
+    """How much of a run is done: bytes read, less what of them still waits to be recognised."""
+    read = min(1.0, now.bytes_done / n_bytes) if n_bytes else 0.0
+    return read * now.windows_done / now.windows_found if now.windows_found else read
+
+
 def describe(now: progress.Progress, n_assets: int, n_bytes: int, elapsed_s: float) -> str:
     """Hours done and in all (extrapolated by bytes), speed as a multiple of real time, time to go."""
-    parts = [f"{now.assets_done} of {n_assets} assets", f"{now.audio_s / 3600:.2f} h"]
-    if now.bytes_done and now.audio_s:
-        share = min(1.0, now.bytes_done / n_bytes)
+    parts = [f"{now.assets_done} of {n_assets} assets read"]
+    share = share_done(now, n_bytes)
+    if share and now.audio_s:
+        all_s = now.audio_s * n_bytes / now.bytes_done
         to_go_s = elapsed_s * (1 - share) / share
-        parts[-1] += f" of about {now.audio_s / share / 3600:.2f} h"
-        parts.append(f"{now.audio_s / elapsed_s:.1f} times real time")
+        parts.append(f"{share * all_s / 3600:.2f} of about {all_s / 3600:.2f} h")
+        parts.append(f"{share * all_s / elapsed_s:.1f} times real time")
         parts.append(f"about {to_go_s / 60:.0f} min to go" if to_go_s >= 90 else f"about {to_go_s:.0f} s to go")
     return ", ".join(parts)

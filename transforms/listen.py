@@ -110,6 +110,7 @@ def _listen_to_file(
         samples, totals, n_windows = TrackSamples(file, asset, track.channel), Totals(), 0
         for window in cut_windows(samples, detector, options.speech, totals):
             n_windows += 1
+            progress.window_found()
             yield WindowTask(asset.uri, track.channel, window, track.language)
         heard = replace(
             heard,

@@ -17,7 +17,8 @@ class Progress:
     bytes_done: int = 0
     assets_done: int = 0
     audio_s: float = 0.0
-    windows: int = 0
+    windows_found: int = 0
+    windows_done: int = 0
     # recognised audio, silence left out
     recognized_s: float = 0.0
 
@@ -47,9 +48,18 @@ def asset_done(size_bytes: int, audio_s: float) -> None:
         )
 
 
+def window_found() -> None:
+    """Counts a window that waits to be recognised."""
+    global _progress
+    with _lock:
+        _progress = replace(_progress, windows_found=_progress.windows_found + 1)
+
+
 def windows_done(n_samples: int, n_windows: int) -> None:
     """Counts recognised windows, by their samples at 16 kHz."""
     global _progress
     with _lock:
         p = _progress
-        _progress = replace(p, windows=p.windows + n_windows, recognized_s=p.recognized_s + n_samples / 16_000)
+        _progress = replace(
+            p, windows_done=p.windows_done + n_windows, recognized_s=p.recognized_s + n_samples / 16_000
+        )
