@@ -61,7 +61,8 @@ def our_tokens(loaded: Loaded, beam_size: int, count: int) -> list[list[int]]:
 
 
 def their_tokens(loaded: Loaded, beam_size: int, count: int) -> list[list[int]]:
-    model = ctranslate2.models.Whisper(str(loaded.folder), device="cpu", compute_type="float32", intra_threads=2)
+    # its threads spin while they wait for each other: two on a busy machine took ten times as long as one
+    model = ctranslate2.models.Whisper(str(loaded.folder), device="cpu", compute_type="float32", intra_threads=1)
     results = [
         result
         for start in range(0, count, BATCH)
