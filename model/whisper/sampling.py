@@ -13,6 +13,7 @@ from model.whisper import network as whisper
 from model.whisper.decoding import Decoded, read_prompt
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
 from model.whisper.network import KeysValues, Network
+from model.whisper.rowwise import softmax
 
 # tokens beyond the likeliest are not drawn: together they hold next to nothing at temperatures up to 1
 N_CANDIDATES = 64
@@ -43,7 +44,7 @@ def sample(
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     n_draws, max_tokens = numbers.shape[1:]
     states, cache = read_prompt(network, prompts, context)
-    no_speech_probs = tf.nn.softmax(whisper.logits(network, states[:, 0]))[:, no_speech]
+    no_speech_probs = softmax(whisper.logits(network, states[:, :1]))[:, 0, no_speech]
     tokens = tf.fill([n_batch, n_draws, max_tokens], grammar.eot)
     sum_logprobs, has_ended = tf.zeros([n_batch, n_draws]), tf.zeros([n_batch, n_draws], tf.bool)
     logits = tf.repeat(whisper.logits(network, states[:, -1:]), n_draws, axis=1)
@@ -97,7 +98,7 @@ def _draw(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """A token for each draw and its log-probability (of the model, not of the temperature): [n_batch, n_draws] both."""
     options = continuations(grammar, progress, logits, N_CANDIDATES)
-    shares = tf.nn.softmax(options.logprobs / temperature)
+    shares = softmax(options.logprobs / temperature)
     drawn = tf.reduce_sum(tf.cast(tf.cumsum(shares, axis=-1) <= numbers[..., None], tf.int32), axis=-1)
     # rounding may leave the sum of the shares below a number close to 1: then it is the likeliest
     is_allowed = tf.gather(shares, tf.minimum(drawn, shares.shape[-1] - 1), batch_dims=2) > 0
