@@ -10,6 +10,7 @@ import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
 from model.errors import BeamscribeError
+from model.memory import give_back
 from model.recognizer import DecodeOptions, Hypothesis, Recognizer
 from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
@@ -158,6 +159,7 @@ class RecognizerHandler(ModelHandler[Any, RecognizedWindow | DoubtfulWindow, Rec
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
         results = recognize(batch, model)
+        give_back()
         progress.windows_done(sum(len(task.window.samples) for task in batch), len(batch))
         return results
 
@@ -171,7 +173,9 @@ class RescueHandler(RecognizerHandler):
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
-        return recognize_again(batch, model)
+        results = recognize_again(batch, model)
+        give_back()
+        return results
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
         return sum(doubtful.task.window.samples.nbytes for doubtful in batch)

@@ -17,6 +17,8 @@ from model.whisper.recognizer import make_grammar
 from model.whisper.tokenizer import WhisperTokenizer
 from tests.model.whisper_helpers import load_windows
 
+# 120 clips by two engines are some minutes of computing, and more on a busy machine
+pytestmark = pytest.mark.timeout(1800)
 BATCH = 8
 N_GREEDY, N_BEAM = 120, 24
 # natural log; nearer than this, which of two tokens is likelier is decided by rounding
