@@ -53,5 +53,5 @@ setup(
         "bench": BENCH,
         "test": TEST,
     },
-    entry_points={"console_scripts": ["beamscribe = pipelines.cli:main"]},
+    entry_points={"console_scripts": ["beamscribe = pipelines.cli:entry"]},
 )

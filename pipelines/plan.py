@@ -23,6 +23,6 @@ def command(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    from pipelines.cli import run
+    from pipelines.cli import leave, run
 
-    sys.exit(run("plan", sys.argv[1:]))
+    leave(run("plan", sys.argv[1:]))

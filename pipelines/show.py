@@ -54,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    from pipelines.cli import run
+    from pipelines.cli import leave, run
 
-    sys.exit(run("show", sys.argv[1:]))
+    leave(run("show", sys.argv[1:]))

@@ -284,6 +284,6 @@ def summary(row: RunRow, output: str) -> str:
 
 
 if __name__ == "__main__":
-    from pipelines.cli import run
+    from pipelines.cli import leave, run
 
-    sys.exit(run("transcribe", sys.argv[1:]))
+    leave(run("transcribe", sys.argv[1:]))
