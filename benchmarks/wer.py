@@ -2,7 +2,8 @@
 
     python benchmarks/wer.py --transcripts OUT_DIR --manifest FILE --corpus librispeech --corpus hard
 
-OUT_DIR is an output folder of `beamscribe transcribe`, or a `.jsonl` file of {uri, text} from benchmarks/peers.py.
+It counts as `beamscribe evaluate` does, and serves engines that write no tables. OUT_DIR is an output folder of
+`beamscribe transcribe`, or a `.jsonl` file of {uri, text} such as `benchmarks/accuracy.py --keep` writes.
 A clip without a transcript counts as an empty one, so what an engine failed on costs it every word.
 """
 
@@ -11,17 +12,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import jiwer
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from whisper_normalizer.basic import BasicTextNormalizer
-from whisper_normalizer.english import EnglishTextNormalizer
 
-# Written without spaces between words: scored by character, as in the Whisper paper, appendix C
-UNSPACED_LANGUAGES = {"ja", "lo", "my", "th", "yue", "zh"}
+from transforms.scoring import count_errors, normalise
+
 # Speakers of a two-channel clip; both engines hear the channels mixed, so these are not words that were said
 CHANNEL_MARKER = re.compile(r"\b(LEFT|RIGHT):")
 
@@ -33,6 +30,7 @@ class Clip:
     # absolute path or URL, as it stands in the tables
     uri: str
     corpus: str
+    # ISO 639-1, without a region
     language: str
     reference: str
 
@@ -56,13 +54,17 @@ class Score:
         return errors / self.words if self.words else (float("inf") if errors else 0.0)
 
 
-def read_clips(manifest: Path, corpora: Iterable[str] = (), audio_root: str | None = None) -> list[Clip]:
-    """The clips of a manifest, of the named corpora only where any are named, in order."""
+def read_clips(manifest: Path, root: str, corpora: Iterable[str] = ()) -> list[Clip]:
+    """The clips of a manifest, of the named corpora only where any are named, in order. root: where uris start."""
     wanted = set(corpora)
-    root = audio_root or str(manifest.resolve().parent)
     rows = [json.loads(line) for line in manifest.read_text().splitlines() if line.strip()]
     clips = [
-        Clip(absolute(row["uri"], root), row.get("corpus", "all"), row.get("language") or "en", row["reference"])
+        Clip(
+            absolute(row["uri"], root),
+            row.get("corpus", "all"),
+            (row.get("language") or "en").partition("-")[0],
+            row["reference"],
+        )
         for row in rows
         if not wanted or row.get("corpus") in wanted
     ]
@@ -78,13 +80,12 @@ def absolute(uri: str, root: str) -> str:
     return uri if "://" in uri or uri.startswith("/") else f"{root.rstrip('/')}/{uri}"
 
 
-def read_hypotheses(transcripts: Path) -> dict[str, str]:
+def read_hypotheses(transcripts: Path, root: str) -> dict[str, str]:
     """Text by absolute uri, from an output folder or a .jsonl file; the channels of an asset one after another."""
     if transcripts.suffix == ".jsonl":
         rows = [json.loads(line) for line in transcripts.read_text().splitlines()]
     else:
         rows = read_transcripts(transcripts)
-    root = str(transcripts.resolve().parent)
     texts: dict[str, list[str]] = {}
     for row in rows:
         texts.setdefault(absolute(row["uri"], root), []).append(row["text"] or "")
@@ -96,16 +97,8 @@ def read_transcripts(output: Path) -> list[dict]:
     folder = output if output.name == "transcripts" else output / "transcripts"
     if not folder.is_dir():
         raise SystemExit(f"no transcripts table in {output}: name the folder given to --output")
-    table = ds.dataset(folder, format="parquet", partitioning="hive").to_table(["uri", "channel", "text"])
+    table = ds.dataset(folder, format="parquet", partitioning="hive").to_table(["uri", "channel", "text", "language"])
     return table.take(pc.sort_indices(table, sort_keys=[("uri", "ascending"), ("channel", "ascending")])).to_pylist()
-
-
-@cache
-def normalizer(language: str) -> BasicTextNormalizer | EnglishTextNormalizer:
-    """Whisper's own normaliser of a language's text."""
-    if language == "en":
-        return EnglishTextNormalizer()
-    return BasicTextNormalizer(split_letters=language in UNSPACED_LANGUAGES)
 
 
 def score(clips: list[Clip], hypotheses: dict[str, str]) -> Score:
@@ -118,13 +111,9 @@ def score(clips: list[Clip], hypotheses: dict[str, str]) -> Score:
 
 def clip_errors(clip: Clip, hypothesis: str) -> tuple[int, int, int, int]:
     """Reference words, substitutions, deletions and insertions of one clip."""
-    normalize = normalizer(clip.language)
-    reference = normalize(CHANNEL_MARKER.sub(" ", clip.reference)).strip()
-    hypothesis = normalize(hypothesis).strip()
-    if not reference:
-        return 0, 0, 0, len(hypothesis.split())
-    errors = jiwer.process_words(reference, hypothesis)
-    return len(reference.split()), errors.substitutions, errors.deletions, errors.insertions
+    reference = normalise(CHANNEL_MARKER.sub(" ", clip.reference), clip.language)
+    errors = count_errors(reference, normalise(hypothesis, clip.language), clip.language)
+    return errors.words, errors.substitutions, errors.deletions, errors.insertions
 
 
 def score_corpora(clips: list[Clip], hypotheses: dict[str, str]) -> list[Score]:
@@ -154,8 +143,9 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", default=[], help="score this corpus only; may be repeated")
     parser.add_argument("--audio_root", help="where relative uris start (default: the folder of the manifest)")
     options = parser.parse_args()
-    clips = read_clips(options.manifest, options.corpus, options.audio_root)
-    print(markdown(score_corpora(clips, read_hypotheses(options.transcripts))))
+    root = options.audio_root or str(options.manifest.resolve().parent)
+    clips = read_clips(options.manifest, root, options.corpus)
+    print(markdown(score_corpora(clips, read_hypotheses(options.transcripts, root))))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,21 @@ class DecodeOptions:
     max_initial_timestamp_s: float = 1.0
     # tokens that one window may produce at most (Whisper: half of its text context)
     max_tokens: int = 224
+    # whether hypotheses come with the times of their words
+    word_timestamps: bool = True
+    # words to expect, such as names: the decoder is told that they came before
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word with its punctuation, in seconds from the start of the window; None where a time is not known."""
+
+    word: str
+    start_s: float | None
+    end_s: float | None
+    # mean over its tokens
+    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,8 @@ class TimedText:
     tokens: tuple[int, ...]
     # reason codes of this stretch alone
     flags: tuple[str, ...] = ()
+    # in order; joined they are the text again, up to spaces; empty where word times are off
+    words: tuple[TimedWord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,12 +93,25 @@ class Recognizer(Protocol):
         waveforms: np.ndarray,
         languages: Sequence[str],
         seeds: Sequence[int],
-        holds: Callable[[Hypothesis], bool],
+        holds: Callable[[int, Hypothesis], bool],
     ) -> list[list[Hypothesis]]:
         """Other hypotheses for waveforms [n_windows, window_samples], drawn at rising temperatures.
 
-        For each window those drawn until one `holds`, or all. seeds: what they are drawn by; equal seeds, equal draws.
+        For each window those drawn until one `holds`, or all; `holds` is told which window it is of. seeds: what they
+        are drawn by; equal seeds, equal draws.
         """
+
+    def search_wider(self, waveforms: np.ndarray, languages: Sequence[str]) -> list[Hypothesis]:
+        """Hypotheses of a wider search than that of `recognize`; an empty list where there is none."""
+
+    def align(self, waveforms: np.ndarray, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses for waveforms [n_windows, window_samples] with the words of their segments.
+
+        They come back as they are where `DecodeOptions.word_timestamps` is off.
+        """
+
+    def identify(self, waveforms: np.ndarray) -> list[dict[str, float]]:
+        """The probability of each language the model knows, for waveforms [n_windows, window_samples]."""
 
     def warm_up(self) -> None:
         """Traces and compiles, so that the first real batch does not wait for it."""

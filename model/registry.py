@@ -80,6 +80,12 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         raise BeamscribeError(f"a beam size of {options.beam_size} keeps no hypothesis: give 1 or more")
     if not 1 <= options.max_tokens <= MAX_TOKENS:
         raise BeamscribeError(f"{options.max_tokens} tokens a window are not possible: give 1 to {MAX_TOKENS}")
+    n_prompt = len(WhisperTokenizer(files.folder).prompt_sequence(options.prompt)) if options.prompt else 0
+    if n_prompt + options.max_tokens > MAX_TOKENS:
+        raise BeamscribeError(
+            f"a prompt of {n_prompt} tokens leaves no room for {options.max_tokens} tokens of text: shorten it to "
+            f"{MAX_TOKENS - options.max_tokens} tokens, about {(MAX_TOKENS - options.max_tokens) * 3 // 4} words"
+        )
     if not options.max_initial_timestamp_s >= 0:
         raise BeamscribeError(
             f"a first timestamp by {options.max_initial_timestamp_s} s is not possible: give 0 or more"

@@ -24,6 +24,8 @@ commands:
   transcribe   read audio, find the speech, recognise it, write the tables
   plan         list what transcribe would do, with the same flags; runs nothing
   show         print the transcripts of an output folder
+  export       write subtitles and texts from the tables
+  evaluate     score transcripts against references
 
 beamscribe COMMAND --help lists the flags of a command.
 """
@@ -71,8 +73,13 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
             from pipelines.plan import command
     elif name == "show":
         from pipelines.show import command
+    elif name == "export":
+        from pipelines.export import command
+    elif name == "evaluate":
+        with quiet():
+            from pipelines.evaluate import command
     else:
-        raise BeamscribeError(f"unknown command {name}; the commands are transcribe, plan, show")
+        raise BeamscribeError(f"unknown command {name}; the commands are transcribe, plan, show, export, evaluate")
     return command
 
 

@@ -31,6 +31,7 @@ class TranscribeOptions:
     output: str
     model: str
     language: str | None
+    language_per_segment: bool
     channels: str
     decode: DecodeOptions
     speech: SpeechOptions
@@ -46,6 +47,7 @@ class TranscribeOptions:
             "decode": asdict(self.decode),
             "speech": asdict(self.speech),
             "language": self.language,
+            "language_per_segment": self.language_per_segment,
             "channels": self.channels,
         }
 
@@ -67,7 +69,12 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--channels", default="mix", help="mix (default), separate, or numbers from 0: 0,1")
     how = parser.add_argument_group("how to recognise")
     how.add_argument("--model", default="tiny.en", help="tiny.en (default), a checkpoint folder, or a hub name")
-    how.add_argument("--language", help="language code; default: what the model identifies")
+    how.add_argument("--language", help="language code; default: what the model identifies, one for each channel")
+    how.add_argument(
+        "--language_per_segment",
+        action="store_true",
+        help="identify the language of every window anew, for assets in which several are spoken",
+    )
     how.add_argument(
         "--task",
         choices=("transcribe", "translate"),
@@ -76,6 +83,20 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--beam_size", type=int, default=decode.beam_size, help="hypotheses searched at once; 1 is greedy (default: 5)"
+    )
+    how.add_argument(
+        "--word_timestamps",
+        nargs="?",
+        const="true",
+        default="true",
+        choices=("true", "false"),
+        help="write the words table with the time of every word (default: true)",
+    )
+    how.add_argument(
+        "--initial_prompt",
+        default=decode.prompt,
+        metavar="TEXT",
+        help="words to expect, such as names: the model is told that they came before every window",
     )
     how.add_argument(
         "--speech_threshold",
@@ -104,13 +125,19 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         output=args.output,
         model=args.model,
         language=args.language,
+        language_per_segment=args.language_per_segment,
         channels=_channels(args.channels),
-        decode=DecodeOptions(task=args.task, beam_size=args.beam_size),
+        decode=DecodeOptions(
+            task=args.task,
+            beam_size=args.beam_size,
+            word_timestamps=args.word_timestamps == "true",
+            prompt=" ".join(args.initial_prompt.split()),
+        ),
         speech=SpeechOptions(threshold=args.speech_threshold),
         batch_windows=args.batch_windows,
         max_failed_fraction=args.max_failed_fraction,
         retry_failed=args.retry_failed,
-        beam_args=_beam_args(rest, parser),
+        beam_args=beam_args(rest, parser),
     )
 
 
@@ -119,6 +146,8 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--batch_windows {args.batch_windows}: needs at least 1")
     if not 0 < args.speech_threshold < 1:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
+    if args.language and args.language_per_segment:
+        raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 
@@ -136,7 +165,7 @@ def _channels(text: str) -> str:
     return ",".join(map(str, numbers))
 
 
-def _beam_args(rest: Sequence[str], parser: argparse.ArgumentParser) -> tuple[str, ...]:
+def beam_args(rest: Sequence[str], parser: argparse.ArgumentParser) -> tuple[str, ...]:
     """The flags that are Beam's. A flag that nobody knows is refused: Beam itself would ignore it.
 
     The default runner is named: Beam's own default depends on the graph and on the network.

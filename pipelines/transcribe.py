@@ -12,7 +12,6 @@ staged.
 import json
 import logging
 import platform
-import re
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,16 +22,17 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, StandardOptions
+from apache_beam.options.pipeline_options import StandardOptions
 
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, check_options, resolve_model
+from pipelines.beam_runs import beam_options, cause
 from pipelines.options import Parser, TranscribeOptions, add_transcribe_flags, transcribe_options
 from pipelines.progress import watch
 from transforms import storage
 from transforms.assemble import AssetRows, Provenance, assemble
 from transforms.assets import WorkItem, work_item
-from transforms.commit import STAGING, PartOf, clear_staging, commit, recover, stage_table
+from transforms.commit import STAGING, PartOf, claim_output, commit, stage_table
 from transforms.heard import Heard
 from transforms.inputs import Inputs, find_inputs
 from transforms.listen import FindSpeech, ListenOptions
@@ -70,6 +70,8 @@ def prepare(options: TranscribeOptions, claim: bool) -> Job:
     """
     model = resolve_model(options.model)
     check_options(model, options.decode, [options.language] if options.language else [])
+    if options.language_per_segment and not model.multilingual:
+        raise BeamscribeError(f"{model.name} knows English only: leave --language_per_segment out")
     output = storage.normalise(options.output)
     try:
         inputs = find_inputs(options.inputs, leave_out=output)
@@ -82,20 +84,6 @@ def prepare(options: TranscribeOptions, claim: bool) -> Job:
     history = read_history(output)
     plan = plan_work(inputs.assets, history, options.that_change_rows(), model.sha256, options.retry_failed)
     return Job(options, output, model, inputs, history, plan)
-
-
-def claim_output(output: str) -> None:
-    """Makes sure that the output can be written, and puts an interrupted run's leftovers in order."""
-    try:
-        probe = storage.join(output, STAGING, "writable")
-        storage.write_whole(probe, b"yes")
-        storage.delete([probe])
-        recover(output)
-        clear_staging(output)
-    except OSError as error:
-        raise BeamscribeError(
-            f"--output {output} cannot be written ({error}); check the path and its rights"
-        ) from error
 
 
 def execute(job: Job, started_at: datetime) -> RunRow:
@@ -123,15 +111,16 @@ def execute(job: Job, started_at: datetime) -> RunRow:
 def build(job: Job, parts: PartOf, plan_path: str) -> beam.Pipeline:
     """The pipeline, in reading order."""
     options = job.options
-    provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION)
-    listen = ListenOptions(options.channels, options.language, options.speech)
-    pipeline = beam.Pipeline(options=_beam_options(options.beam_args))
+    provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, options.decode.prompt)
+    listen = ListenOptions(options.channels, options.language, options.speech, options.language_per_segment)
+    pipeline = beam.Pipeline(options=beam_options(options.beam_args))
     heard = (
         pipeline
         | "Start" >> beam.Create([plan_path])
         | "ReadPlan" >> beam.FlatMap(read_plan)
         | "SpreadAssets" >> beam.Reshuffle()
-        | "FindSpeech" >> beam.ParDo(FindSpeech(listen)).with_outputs(FindSpeech.HEARD, main="windows")
+        | "FindSpeech"
+        >> beam.ParDo(FindSpeech(listen, job.model, options.decode)).with_outputs(FindSpeech.HEARD, main="windows")
     )
     recognizer = RecognizerHandler(job.model, options.decode, options.batch_windows)
     first = (
@@ -169,19 +158,13 @@ def assemble_group(group: tuple[str, dict[str, Iterable[Any]]], provenance: Prov
     return assemble(heard[0], windows, provenance)
 
 
-def _beam_options(beam_args: Sequence[str]) -> PipelineOptions:
-    options = PipelineOptions(list(beam_args))
-    options.view_as(SetupOptions).save_main_session = False
-    return options
-
-
 def _replaced(job: Job, kept_old: set[str]) -> dict[tuple[str, str], set[str]]:
     """The uris whose old rows give way, by table and part."""
     replaced: dict[tuple[str, str], set[str]] = {}
     for item in job.plan.work:
         uri = item.asset.uri
         if (done := job.history.done.get(uri)) and uri not in kept_old:
-            for table in ("transcripts", "segments"):
+            for table in ("transcripts", "segments", "words"):
                 replaced.setdefault((table, done.part), set()).add(uri)
         if failed := job.history.failed.get(uri):
             replaced.setdefault(("failures", failed.done.part), set()).add(uri)
@@ -210,7 +193,11 @@ def _run_row(job: Job, run_id: str, started_at: datetime, receipt: Receipt) -> R
         failed=receipt.failed,
         transcripts=receipt.transcripts,
         segments=receipt.segments,
+        words=receipt.words,
         windows=receipt.windows,
+        windows_rescued=receipt.windows_rescued,
+        rescue_s=receipt.rescue_s,
+        violations=receipt.violations,
         audio_s=receipt.audio_s,
         speech_s=receipt.speech_s,
         speed=receipt.audio_s / wall_s,
@@ -220,7 +207,7 @@ def _run_row(job: Job, run_id: str, started_at: datetime, receipt: Receipt) -> R
         code_version=CODE_VERSION,
         options=json.dumps(asdict(options) | {"beam_args": _without_secrets(options.beam_args)}, sort_keys=True),
         versions=json.dumps({"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}),
-        runner=str(_beam_options(options.beam_args).view_as(StandardOptions).runner),
+        runner=str(beam_options(options.beam_args).view_as(StandardOptions).runner),
     )
 
 
@@ -260,14 +247,6 @@ def command(argv: Sequence[str]) -> int:
         return 1
     print(summary(row, job.output))
     return row.exit_status
-
-
-def cause(error: Exception) -> str:
-    """What went wrong, without the traceback that Beam's runners put into the message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit)\b", line)]
-    last = (named or lines or [type(error).__name__])[-1]
-    return re.sub(r" \[while running .*", "", last).removeprefix("RuntimeError: ")
 
 
 def summary(row: RunRow, output: str) -> str:

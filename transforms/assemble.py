@@ -1,17 +1,19 @@
 """From recognised windows back to whole assets: the rows of every table."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from model.recognizer import Hypothesis
-from transforms import guards
+from model.recognizer import Hypothesis, TimedWord
+from transforms.guards import scene_of
 from transforms.heard import Failure, Heard, HeardTrack
+from transforms.invariants import violations
+from transforms.pieces import Piece, pieces
 from transforms.recognize import LEVEL_FRAME_S, RecognizedWindow
-from transforms.rows import FailureRow, SegmentRow, TranscriptRow
+from transforms.rows import FailureRow, SegmentRow, TranscriptRow, WordRow
 from transforms.windows import spans_samples, to_asset_s
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +28,8 @@ class Provenance:
     model: str
     model_sha256: str
     code_version: str
+    # what the model was told to expect
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,13 @@ class AssetRows:
     uri: str
     transcripts: tuple[TranscriptRow, ...] = ()
     segments: tuple[SegmentRow, ...] = ()
+    words: tuple[WordRow, ...] = ()
     failures: tuple[FailureRow, ...] = ()
     n_windows: int = 0
+    n_windows_rescued: int = 0
+    # what the second pass took
+    rescue_s: float = 0.0
+    n_violations: int = 0
     # an old version stays where this failure is a passing one
     keeps_old_version: bool = False
 
@@ -57,13 +66,30 @@ def assemble(heard: Heard, windows: Iterable[RecognizedWindow], provenance: Prov
         row = _failure_row(heard, failure, provenance, salvaged_s=0.0)
         return AssetRows(heard.item.asset.uri, failures=(row,), keeps_old_version=failure.retriable)
     failures = (_failure_row(heard, failure, provenance, heard.duration_s),) if failure else ()
-    transcripts, segments = [], []
+    transcripts: list[TranscriptRow] = []
+    segments: list[SegmentRow] = []
+    words: list[WordRow] = []
+    n_violations = 0
     for track in heard.tracks:
-        rows = list(_segments(heard, track, by_track[track.channel], provenance))
-        transcripts.append(_transcript(heard, track, rows, by_track[track.channel], provenance, failure))
-        segments.extend(rows)
-    n_windows = sum(track.n_windows for track in heard.tracks)
-    return AssetRows(heard.item.asset.uri, tuple(transcripts), tuple(segments), failures, n_windows)
+        in_track = by_track[track.channel]
+        rows, words_of = _segments(heard, track, in_track, provenance)
+        transcripts.append(_transcript(heard, track, rows, in_track, provenance, failure))
+        speech = [span for window in in_track if window.hypothesis for span in window.speech]
+        n_violations += len(violations(rows, words_of, speech, heard.duration_s))
+        segments += rows
+        words += words_of
+    rescues = [w.rescue_s for windows in by_track.values() for w in windows if w.rescue_s is not None]
+    return AssetRows(
+        uri=heard.item.asset.uri,
+        transcripts=tuple(transcripts),
+        segments=tuple(segments),
+        words=tuple(words),
+        failures=failures,
+        n_windows=sum(track.n_windows for track in heard.tracks),
+        n_windows_rescued=len(rescues),
+        rescue_s=sum(rescues),
+        n_violations=n_violations,
+    )
 
 
 def _model_failure(tracks: Iterable[Sequence[RecognizedWindow]]) -> Failure | None:
@@ -104,45 +130,69 @@ def _timestamp(modified_at_us: int | None) -> datetime | None:
 
 def _segments(
     heard: Heard, track: HeardTrack, windows: Sequence[RecognizedWindow], provenance: Provenance
-) -> Iterator[SegmentRow]:
-    """The segments of one channel: in order, inside the asset, without overlap."""
-    index, last_end_s = 0, 0.0
+) -> tuple[list[SegmentRow], list[WordRow]]:
+    """The segments of one channel and their words: in order, inside the asset, without overlap."""
+    rows: list[SegmentRow] = []
+    words: list[WordRow] = []
+    last_end_s = last_word_s = 0.0
     for window in windows:
         if window.hypothesis is None:
             continue
-        verdict = guards.judge(window.hypothesis)
-        for piece in guards.pieces(window.hypothesis, spans_samples(window.spans) / 16_000):
-            start_s = max(last_end_s, to_asset_s(window.spans, piece.start_s, at_end=False))
-            end_s = max(start_s, to_asset_s(window.spans, piece.end_s, at_end=True))
-            rms_dbfs, snr_db = _levels(window.mean_squares, piece.start_s, piece.end_s)
-            kept = "" if verdict.drop_rule else piece.text
-            yield SegmentRow(
-                uri=heard.item.asset.uri,
-                channel=track.channel,
-                content_sha256=heard.content_sha256,
-                segment_index=index,
-                start_s=start_s,
-                end_s=end_s,
-                text=kept,
-                raw_text=piece.text,
-                edits=_edits(piece.text, verdict.drop_rule),
-                avg_logprob=window.hypothesis.avg_logprob,
-                no_speech_prob=window.hypothesis.no_speech_prob,
-                compression_ratio=window.hypothesis.compression_ratio,
-                temperature=window.hypothesis.temperature,
-                language=window.hypothesis.language,
-                flags=sorted({*verdict.flags, *window.flags, *piece.flags}),
-                rms_dbfs=rms_dbfs,
-                snr_db=snr_db,
-                run_id=provenance.run_id,
-            )
-            index, last_end_s = index + 1, end_s
+        scene = scene_of(window.spans, window.speech, provenance.prompt)
+        for piece in pieces(window.hypothesis, scene, window.flags):
+            row = _segment(heard, track, window, piece, provenance, len(rows), last_end_s)
+            last_end_s = row.end_s
+            rows.append(row)
+            for index, word in enumerate(piece.words):
+                start_s, end_s = _word_times(window, word, last_word_s)
+                last_word_s = end_s or last_word_s
+                words.append(
+                    WordRow(row.uri, row.channel, row.segment_index, index, start_s, end_s, word.word, word.probability)
+                )
+    return rows, words
 
 
-def _edits(raw_text: str, drop_rule: str | None) -> list[dict]:
-    if not drop_rule or not raw_text:
-        return []
-    return [{"rule": drop_rule, "start": 0, "end": len(raw_text), "before": raw_text, "after": ""}]
+def _segment(
+    heard: Heard,
+    track: HeardTrack,
+    window: RecognizedWindow,
+    piece: Piece,
+    provenance: Provenance,
+    index: int,
+    earliest_s: float,
+) -> SegmentRow:
+    hypothesis = window.hypothesis
+    assert hypothesis is not None  # a piece is of something that was recognised
+    start_s = max(earliest_s, to_asset_s(window.spans, piece.start_s, at_end=False))
+    rms_dbfs, snr_db = _levels(window.mean_squares, piece.start_s, piece.end_s)
+    return SegmentRow(
+        uri=heard.item.asset.uri,
+        channel=track.channel,
+        content_sha256=heard.content_sha256,
+        segment_index=index,
+        start_s=start_s,
+        end_s=max(start_s, to_asset_s(window.spans, piece.end_s, at_end=True)),
+        text=piece.text,
+        raw_text=piece.raw_text,
+        edits=list(piece.edits),
+        avg_logprob=hypothesis.avg_logprob,
+        no_speech_prob=hypothesis.no_speech_prob,
+        compression_ratio=hypothesis.compression_ratio,
+        temperature=hypothesis.temperature,
+        language=hypothesis.language,
+        flags=list(piece.flags),
+        rms_dbfs=rms_dbfs,
+        snr_db=snr_db,
+        run_id=provenance.run_id,
+    )
+
+
+def _word_times(window: RecognizedWindow, word: TimedWord, earliest_s: float) -> tuple[float | None, float | None]:
+    """Times of a word in the asset, not before the end of the word before it; unknown where either is."""
+    if word.start_s is None or word.end_s is None:
+        return None, None
+    start_s = max(earliest_s, to_asset_s(window.spans, word.start_s, at_end=False))
+    return start_s, max(start_s, to_asset_s(window.spans, word.end_s, at_end=True))
 
 
 def _levels(squares: np.ndarray, start_s: float, end_s: float) -> tuple[float | None, float | None]:
@@ -166,7 +216,8 @@ def _transcript(
 ) -> TranscriptRow:
     text = " ".join(s.text for s in segments if s.text)
     hypotheses = [(w.hypothesis, spans_samples(w.spans)) for w in windows if w.hypothesis]
-    language, probability = _language(hypotheses) if text else (None, None)
+    language, probability = (None, None) if not text else _spoken(track, hypotheses)
+    languages = {s.language for s in segments if s.text}
     info = heard.info
     assert info is not None  # a transcript is of something that could be opened
     return TranscriptRow(
@@ -186,7 +237,13 @@ def _transcript(
         text=text,
         raw_text=" ".join(s.raw_text for s in segments if s.raw_text),
         avg_logprob=_mean_logprob([h for h, _ in hypotheses]),
-        flags=sorted({*heard.flags, *(flag for s in segments for flag in s.flags)}),
+        flags=sorted(
+            {
+                *heard.flags,
+                *(flag for s in segments for flag in s.flags),
+                *(["several_languages"] if len(languages) > 1 else []),
+            }
+        ),
         model=provenance.model,
         model_sha256=provenance.model_sha256,
         config_hash=heard.item.config_hash,
@@ -200,6 +257,13 @@ def _mean_logprob(hypotheses: Sequence[Hypothesis]) -> float | None:
     """Mean over all tokens, end-of-text included."""
     n_tokens = sum(len(h.tokens) + 1 for h in hypotheses)
     return sum(h.avg_logprob * (len(h.tokens) + 1) for h in hypotheses) / n_tokens if hypotheses else None
+
+
+def _spoken(track: HeardTrack, hypotheses: Sequence[tuple[Hypothesis, int]]) -> tuple[str, float | None]:
+    """What was identified for the whole channel, else what the windows say."""
+    if track.language is None:
+        return _language(hypotheses)
+    return track.language, track.language_probability
 
 
 def _language(hypotheses: Sequence[tuple[Hypothesis, int]]) -> tuple[str, float | None]:

@@ -1,4 +1,4 @@
-"""Channels: mixed into one, or found to carry the same sound."""
+"""Channels: mixed into one, or found to carry the same sound, or sounds that have nothing in common."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,11 +8,41 @@ _WINDOW_SAMPLES = 4096
 # The same sound, coded twice, differs by rounding and dither: 60 dB below the sound, or -80 dBFS where it is faint.
 _MAX_RELATIVE_POWER = 1e-6
 _MAX_POWER = 1e-8
+# A channel 30 dB below another adds nothing to a mix; spaced microphones before one speaker correlate well above 0.2
+_MIN_RELATIVE_POWER = 1e-3
+_MIN_CORRELATION = 0.2
 
 
 def mix(block: np.ndarray) -> np.ndarray:
     """The mean over the channels: [n, channels] -> [n] float32."""
     return block.mean(axis=1, dtype=np.float32)
+
+
+class Likeness:
+    """Whether channels, as their blocks [n, channels] are pushed, are alike enough to be mixed into one.
+
+    Microphones of one room hear the same; the two sides of a call do not, and speak over each other in a mix.
+    """
+
+    def __init__(self) -> None:
+        self._products: np.ndarray | None = None
+
+    def push(self, block: np.ndarray) -> None:
+        """Adds a block, all of one number of channels."""
+        wide = block.astype(np.float64)
+        products = wide.T @ wide
+        self._products = products if self._products is None else self._products + products
+
+    @property
+    def unlike(self) -> bool:
+        """Whether some channel that is not much weaker than the loudest has little in common with it."""
+        if self._products is None or len(self._products) < 2:
+            return False
+        power = np.diag(self._products)
+        loudest = int(power.argmax())
+        heard = power > power[loudest] * _MIN_RELATIVE_POWER
+        correlation = np.abs(self._products[loudest]) / np.sqrt(np.maximum(power * power[loudest], 1e-30))
+        return bool((heard & (correlation < _MIN_CORRELATION)).any())
 
 
 def same_channels(blocks: Iterable[np.ndarray]) -> bool:

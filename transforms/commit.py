@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from model.errors import BeamscribeError
 from transforms import storage
 from transforms.tables import to_arrow, to_parquet
 
@@ -120,6 +121,20 @@ def recover(output: str) -> bool:
     storage.delete_folder(journal["staging"])
     storage.delete([path])
     return True
+
+
+def claim_output(output: str) -> None:
+    """Makes sure that the output can be written, and puts an interrupted run's leftovers in order."""
+    try:
+        probe = storage.join(output, STAGING, "writable")
+        storage.write_whole(probe, b"yes")
+        storage.delete([probe])
+        recover(output)
+        clear_staging(output)
+    except OSError as error:
+        raise BeamscribeError(
+            f"--output {output} cannot be written ({error}); check the path and its rights"
+        ) from error
 
 
 def clear_staging(output: str) -> None:

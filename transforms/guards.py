@@ -4,19 +4,49 @@ Each test that fails gives a reason code. docs/models.md says what each means an
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from model.recognizer import Hypothesis, TimedText
+from transforms.loops import UNSPACED_LANGUAGES, find_loop, units_of
+from transforms.windows import Span, spans_samples, to_window_s
 
 # Radford et al. 2022, section 4.5: the thresholds of their decoding heuristics
 NO_SPEECH_PROB = 0.6
 LOW_LOGPROB = -1.0
 REPETITIVE_RATIO = 2.4
+# nobody keeps up 7 words a second, or 16 characters of a language without spaces; a few words come from a detector
+# that hears the edges of an utterance late
+MAX_WORDS_PER_S = 7.0
+MAX_CHARACTERS_PER_S = 16.0
+MAX_SPARE_UNITS = 5
+# a prompt is repeated where this many of its words in a row are at least half of the text
+MIN_PROMPT_UNITS = 4
 # speech that no segment covers counts from here; Whisper's timestamps are right to a few tenths of a second
 MIN_UNCOVERED_S = 1.0
 UNCOVERED_PAD_S = 0.3
+# text is outside of speech where less than this of it is inside
+MIN_OVERLAP_S = 0.1
+
+# a hypothesis with one of these does not say what was said; with another it may
+LOOPING = frozenset(("repetitive", "ngram_loop", "too_fast", "repeats_prompt"))
 
 Stretch = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a hypothesis is held against: the window it is of."""
+
+    window_s: float
+    # where the detector heard speech, in seconds of the window
+    speech: tuple[Stretch, ...]
+    # what the model was told to expect
+    prompt: str = ""
+
+    @property
+    def speech_s(self) -> float:
+        return sum(end_s - start_s for start_s, end_s in self.speech)
 
 
 @dataclass(frozen=True)
@@ -28,22 +58,38 @@ class Verdict:
     flags: tuple[str, ...]
 
 
-def doubts(hypothesis: Hypothesis) -> tuple[str, ...]:
-    """Reasons to try the window again: it repeats itself, or the model does not believe its own words."""
-    flags = []
-    if hypothesis.compression_ratio > REPETITIVE_RATIO:
-        flags.append("repetitive")
-    if hypothesis.avg_logprob < LOW_LOGPROB:
-        flags.append("low_logprob")
-    return tuple(flags)
+def scene_of(spans: Sequence[Span], speech: Iterable[Span], prompt: str) -> Scene:
+    """The scene of a window of these spans of its recording."""
+    heard = tuple((to_window_s(spans, s.start_sample), to_window_s(spans, s.end_sample)) for s in speech)
+    return Scene(spans_samples(spans) / 16_000, heard, prompt)
 
 
-def judge(hypothesis: Hypothesis) -> Verdict:
+def doubts(hypothesis: Hypothesis, scene: Scene) -> tuple[str, ...]:
+    """Reasons to try the window again."""
+    said = [unit.said for unit in units_of(hypothesis.text, hypothesis.language)]
+    tests = {
+        "repetitive": hypothesis.compression_ratio > REPETITIVE_RATIO,
+        "low_logprob": hypothesis.avg_logprob < LOW_LOGPROB,
+        "too_fast": len(said) > MAX_SPARE_UNITS + _fastest(hypothesis.language) * scene.speech_s,
+        "ngram_loop": find_loop(said) is not None,
+        "repeats_prompt": _repeats(said, [unit.said for unit in units_of(scene.prompt, hypothesis.language)]),
+        "no_text": not hypothesis.text and scene.speech_s >= MIN_UNCOVERED_S and not _says_silence(hypothesis),
+    }
+    return tuple(code for code, fails in tests.items() if fails)
+
+
+def judge(hypothesis: Hypothesis, scene: Scene) -> Verdict:
     """Silence, if the model says so and its words do not hold; otherwise reasons to look twice."""
-    flags = doubts(hypothesis)
-    if flags and hypothesis.no_speech_prob is not None and hypothesis.no_speech_prob > NO_SPEECH_PROB:
+    flags = doubts(hypothesis, scene)
+    if hypothesis.text and flags and _says_silence(hypothesis):
         return Verdict("no_speech", ("no_speech", *flags))
-    return Verdict(None, flags if hypothesis.text else (*flags, "no_text"))
+    return Verdict(None, flags)
+
+
+def is_outside_speech(segment: TimedText, scene: Scene) -> bool:
+    """Whether a segment is written where the detector heard nobody."""
+    inside_s = sum(max(0.0, min(b, segment.end_s) - max(a, segment.start_s)) for a, b in scene.speech)
+    return inside_s < MIN_OVERLAP_S
 
 
 def uncovered(speech: Iterable[Stretch], segments: Sequence[TimedText]) -> list[Stretch]:
@@ -61,11 +107,17 @@ def uncovered(speech: Iterable[Stretch], segments: Sequence[TimedText]) -> list[
     return found
 
 
-def pieces(hypothesis: Hypothesis, window_s: float) -> list[TimedText]:
-    """The segments of a hypothesis, cut to the window; one without text where it has none: no speech goes missing."""
-    cut = []
-    for segment in hypothesis.segments:
-        start_s = min(segment.start_s, window_s)
-        end_s = max(start_s, min(segment.end_s, window_s))
-        cut.append(replace(segment, start_s=start_s, end_s=end_s, text=segment.text.strip()))
-    return cut or [TimedText(0.0, window_s, "", ())]
+def _says_silence(hypothesis: Hypothesis) -> bool:
+    return hypothesis.no_speech_prob is not None and hypothesis.no_speech_prob > NO_SPEECH_PROB
+
+
+def _fastest(language: str) -> float:
+    """Units of `units_of` a second that nobody exceeds."""
+    return MAX_CHARACTERS_PER_S if language in UNSPACED_LANGUAGES else MAX_WORDS_PER_S
+
+
+def _repeats(said: Sequence[str], prompt: Sequence[str]) -> bool:
+    if not said or not prompt:
+        return False
+    common = SequenceMatcher(None, said, prompt, autojunk=False).find_longest_match().size
+    return common >= min(MIN_PROMPT_UNITS, len(prompt)) and 2 * common >= len(said)

@@ -25,6 +25,9 @@ class HeardTrack:
     channel: int | None
     n_windows: int
     speech_s: float
+    # identified from several windows, and its probability; None: given, or left to each window
+    language: str | None = None
+    language_probability: float | None = None
 
 
 @dataclass(frozen=True)

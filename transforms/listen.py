@@ -7,19 +7,22 @@ looks at (BEAM: elements that leave a fused step one by one are never gathered).
 import hashlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import apache_beam as beam
 import numpy as np
 
-from model.recognizer import SAMPLE_RATE_HZ
+from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions
+from model.registry import ModelFiles
 from model.vad import VoiceActivityDetector, load_detector
 from transforms import progress, storage
 from transforms.assets import Asset, Track, WorkItem
 from transforms.audio import AudioDecodeError, AudioInfo, open_audio
-from transforms.channels import mix, same_channels
+from transforms.channels import Likeness, mix, same_channels
 from transforms.heard import Failure, Heard, HeardTrack
-from transforms.recognize import WindowTask
+from transforms.languages import Identify, identify_language, language_of
+from transforms.recognize import WindowTask, load_once
 from transforms.resample import Resampler
 from transforms.speech import SpeechOptions
 from transforms.windows import Totals, cut_windows
@@ -37,6 +40,8 @@ class ListenOptions:
     # None: the model identifies it
     language: str | None
     speech: SpeechOptions
+    # each window's own, where the model identifies it; otherwise one for the whole channel
+    language_per_segment: bool = False
 
 
 class FindSpeech(beam.DoFn):
@@ -44,14 +49,19 @@ class FindSpeech(beam.DoFn):
 
     HEARD = "heard"
 
-    def __init__(self, options: ListenOptions) -> None:
+    def __init__(self, options: ListenOptions, model: ModelFiles, decode: DecodeOptions) -> None:
         self._options = options
+        self._model = model
+        self._decode = decode
 
     def setup(self) -> None:
         self._detector = load_detector()
+        self._identify: Identify | None = None
+        if self._model.multilingual and not self._options.language_per_segment:
+            self._identify = partial(identify_language, model=load_once(self._model, self._decode))
 
     def process(self, item: WorkItem) -> Iterator[Any]:  # WindowTask, and Heard to the output HEARD
-        for found in listen(item, self._options, self._detector):
+        for found in listen(item, self._options, self._detector, self._identify):
             yield found if isinstance(found, WindowTask) else beam.pvalue.TaggedOutput(self.HEARD, found)
 
 
@@ -59,8 +69,13 @@ class ChangedWhileReadError(Exception):
     """The file was written while it was read: what was read is neither the old nor the new."""
 
 
-def listen(item: WorkItem, options: ListenOptions, detector: VoiceActivityDetector) -> Iterator[WindowTask | Heard]:
-    """The windows of an asset in order, and last what was heard of it. Whatever is wrong with it ends in `Heard`."""
+def listen(
+    item: WorkItem, options: ListenOptions, detector: VoiceActivityDetector, identify: Identify | None = None
+) -> Iterator[WindowTask | Heard]:
+    """The windows of an asset in order, and last what was heard of it. Whatever is wrong with it ends in `Heard`.
+
+    identify: tells the language of a channel from its first windows; without it, each window is left to itself.
+    """
     asset = item.asset
     heard = Heard(item)
     try:
@@ -68,7 +83,7 @@ def listen(item: WorkItem, options: ListenOptions, detector: VoiceActivityDetect
             raise FileNotFoundError(f"no such file: {asset.path}")
         with storage.open_read(asset.path) as file:
             heard = replace(heard, content_sha256=sha256_of(file))
-            heard = yield from _listen_to_file(file, heard, options, detector)
+            heard = yield from _listen_to_file(file, heard, options, detector, identify)
         _check_unchanged(asset)
     except AudioDecodeError as error:
         heard = replace(heard, failure=Failure("open", "AudioDecodeError", _one_line(error), retriable=False))
@@ -101,22 +116,36 @@ def _check_unchanged(asset: Asset) -> None:
 
 
 def _listen_to_file(
-    file: BinaryIO, heard: Heard, options: ListenOptions, detector: VoiceActivityDetector
+    file: BinaryIO,
+    heard: Heard,
+    options: ListenOptions,
+    detector: VoiceActivityDetector,
+    identify: Identify | None,
 ) -> Generator[WindowTask, None, Heard]:
     asset = heard.item.asset
     tracks, info, is_dual_mono = choose_tracks(file, asset, options)
     heard = replace(heard, info=info, flags=("dual_mono",) if is_dual_mono else ())
     for track in tracks:
         samples, totals, n_windows = TrackSamples(file, asset, track.channel), Totals(), 0
-        for window in cut_windows(samples, detector, options.speech, totals):
+        windows = cut_windows(samples, detector, options.speech, totals)
+        spoken, windows = language_of(windows, track, identify)
+        for window in windows:
             n_windows += 1
             progress.window_found()
-            yield WindowTask(asset.uri, track.channel, window, track.language)
+            yield WindowTask(asset.uri, track.channel, window, spoken.code)
+        of_track = HeardTrack(
+            channel=track.channel,
+            n_windows=n_windows,
+            speech_s=totals.speech_s,
+            language=spoken.code if spoken.probability else None,
+            language_probability=spoken.probability,
+        )
         heard = replace(
             heard,
             duration_s=samples.duration_s,
             failure=heard.failure or samples.failure,
-            tracks=(*heard.tracks, HeardTrack(track.channel, n_windows, totals.speech_s)),
+            tracks=(*heard.tracks, of_track),
+            flags=tuple(sorted({*heard.flags, *samples.flags})),
         )
     return heard
 
@@ -156,21 +185,31 @@ class TrackSamples:
         self._channel = channel
         self.duration_s = 0.0
         self.failure: Failure | None = None
+        # `mixed_channels`: unlike channels were mixed into one
+        self.flags: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         self._file.seek(0)
         with open_audio(self._file) as stream:
             resampler = Resampler(stream.info.sample_rate_hz, SAMPLE_RATE_HZ, 1)
-            n_frames = 0
+            n_frames, likeness = 0, Likeness()
             try:
                 for block in self._part(stream.blocks(BLOCK_S), stream.info.sample_rate_hz):
                     n_frames += len(block)
+                    if self._channel is None:
+                        likeness.push(block)
                     mono = mix(block) if self._channel is None else block[:, self._channel]
                     yield resampler.push(mono[:, None])[:, 0]
             except AudioDecodeError as error:
                 self.failure = Failure("decode", "AudioDecodeError", _one_line(error), retriable=False)
             yield resampler.flush()[:, 0]
             self.duration_s = n_frames / stream.info.sample_rate_hz
+            if stream.bad_samples and self.failure is None:
+                lost = (
+                    f"{stream.bad_samples} samples are not numbers of sound (NaN, infinite) and were taken as silence"
+                )
+                self.failure = Failure("decode", "AudioDecodeError", lost, retriable=False)
+            self.flags = ("mixed_channels",) if likeness.unlike else ()
 
     def _part(self, blocks: Iterator[np.ndarray], rate_hz: int) -> Iterator[np.ndarray]:
         """The frames of the file that the asset names."""

@@ -1,4 +1,4 @@
-"""Manifests: tables of assets with `uri` and optional `start_s`, `end_s`, `channel`, `language`, `reference`."""
+"""Manifests: tables of assets. `uri`, and optional `start_s`, `end_s`, `channel`, `language`, `reference`, `corpus`."""
 
 import io
 import os
@@ -27,6 +27,7 @@ class ManifestRow:
     channel: int | None
     language: str | None
     reference: str | None
+    corpus: str | None
 
 
 def is_manifest(path: str) -> bool:
@@ -53,7 +54,7 @@ def _read_table(path: str) -> pa.Table:
         if path.lower().endswith(".parquet"):
             return pq.read_table(data)
         if path.lower().endswith(".csv"):
-            types = {"uri": pa.string(), "language": pa.string(), "reference": pa.string()}
+            types = {name: pa.string() for name in ("uri", "language", "reference", "corpus")}
             convert = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""])
             return pyarrow.csv.read_csv(data, convert_options=convert)
         return pyarrow.json.read_json(data)
@@ -84,6 +85,7 @@ def _row(record: dict[str, Any], folder: str) -> ManifestRow:
         None if channel is None else int(channel),
         record.get("language"),
         record.get("reference"),
+        record.get("corpus"),
     )
 
 

@@ -23,7 +23,11 @@ class Receipt:
     failed: int
     transcripts: int
     segments: int
+    words: int
     windows: int
+    windows_rescued: int
+    rescue_s: float
+    violations: int
     audio_s: float
     speech_s: float
     # uris that failed in passing, whose old rows stay
@@ -43,7 +47,11 @@ def receipt_of(assets: Iterable[AssetRows]) -> Receipt:
         failed=statuses.count("failed"),
         transcripts=len(transcripts),
         segments=sum(len(asset.segments) for asset in assets),
+        words=sum(len(asset.words) for asset in assets),
         windows=sum(asset.n_windows for asset in assets),
+        windows_rescued=sum(asset.n_windows_rescued for asset in assets),
+        rescue_s=sum(asset.rescue_s for asset in assets),
+        violations=sum(asset.n_violations for asset in assets),
         audio_s=sum(row.duration_s for row in transcripts),
         speech_s=sum(row.speech_s for row in transcripts),
         kept_old=tuple(asset.uri for asset in assets if asset.keeps_old_version),
@@ -75,6 +83,7 @@ class StagePart(beam.DoFn):
         shard, assets = element
         assets = sorted(assets, key=lambda rows: rows.uri)
         rows: dict[str, Sequence[Any]] = {
+            "words": [row for asset in assets for row in asset.words],
             "segments": [row for asset in assets for row in asset.segments],
             "failures": [row for asset in assets for row in asset.failures],
             "transcripts": [row for asset in assets for row in asset.transcripts],

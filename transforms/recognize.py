@@ -1,6 +1,7 @@
 """Recognition: a Beam model handler over any of our recognisers, and what it makes of windows."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,7 +15,9 @@ from model.memory import give_back
 from model.recognizer import DecodeOptions, Hypothesis, Recognizer
 from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
-from transforms.rescue import Rescued, needs_rescue, padded, rescue
+from transforms.guards import Scene, scene_of
+from transforms.rescue import Rescued, needs_rescue, rescue
+from transforms.takes import moved, take_of, waveforms_of
 from transforms.windows import Span, Window
 
 Task = TypeVar("Task")
@@ -40,12 +43,16 @@ class RecognizedWindow:
     channel: int | None
     window_index: int
     spans: tuple[Span, ...]
+    # where in the recording the detector heard speech, inside the spans
+    speech: tuple[Span, ...]
     # mean square of each LEVEL_FRAME_S of the window's audio
     mean_squares: np.ndarray
     # None where the model failed on this window
     hypothesis: Hypothesis | None
     # what a second pass did: `rescue.Rescued`
     flags: tuple[str, ...] = ()
+    # what that took, in seconds; None: the first hypothesis held
+    rescue_s: float | None = None
     # type and message of what the model raised
     error: tuple[str, str] | None = None
 
@@ -82,40 +89,67 @@ def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], Sequenc
         return in_halves(tasks[:half], attempt) + in_halves(tasks[half:], attempt)
 
 
-def recognize(tasks: Sequence[WindowTask], model: Recognizer) -> list[RecognizedWindow | DoubtfulWindow]:
-    """Recognises windows in one batch; those whose hypothesis does not hold come back with their audio."""
+def recognize(
+    tasks: Sequence[WindowTask], model: Recognizer, prompt: str = ""
+) -> list[RecognizedWindow | DoubtfulWindow]:
+    """Recognises windows in one batch; those whose hypothesis does not hold come back with their audio.
+
+    prompt: what the model was told to expect; its text is no evidence.
+    """
 
     def attempt(tasks: Sequence[WindowTask]) -> Sequence[Hypothesis]:
-        waveforms = np.stack([padded(task.window.samples, model.window_samples) for task in tasks])
-        return model.recognize(waveforms, [task.language for task in tasks])
+        windows = [task.window for task in tasks]
+        takes = [take_of(w.samples, _scene(w, prompt), model.window_samples) for w in windows]
+        heard = model.recognize(waveforms_of(takes, model.window_samples), [task.language for task in tasks])
+        return [moved(hypothesis, -take.lead_s) for hypothesis, take in zip(heard, takes, strict=True)]
 
     results: list[RecognizedWindow | DoubtfulWindow] = []
     for task, heard in zip(tasks, in_halves(tasks, attempt), strict=True):
-        if isinstance(heard, Hypothesis) and needs_rescue(task.window, heard):
+        if isinstance(heard, Hypothesis) and needs_rescue(heard, _scene(task.window, prompt)):
             results.append(DoubtfulWindow(task, heard))
         else:
             results.append(_recognized(task, heard))
     return results
 
 
-def recognize_again(doubtful: Sequence[DoubtfulWindow], model: Recognizer) -> list[RecognizedWindow]:
+def recognize_again(doubtful: Sequence[DoubtfulWindow], model: Recognizer, prompt: str = "") -> list[RecognizedWindow]:
     """The second pass. Where the model fails in it, the first hypothesis stays."""
 
     def attempt(doubtful: Sequence[DoubtfulWindow]) -> Sequence[Rescued]:
-        return rescue([d.task.window for d in doubtful], [d.first for d in doubtful], model)
+        windows = [d.task.window for d in doubtful]
+        return rescue(windows, [_scene(window, prompt) for window in windows], [d.first for d in doubtful], model)
 
+    started_s = time.perf_counter()
+    tried = in_halves(doubtful, attempt)
+    share_s = (time.perf_counter() - started_s) / len(doubtful)
     results = []
-    for window, rescued in zip(doubtful, in_halves(doubtful, attempt), strict=True):
+    for window, rescued in zip(doubtful, tried, strict=True):
         kept = Rescued(window.first, ("rescue_failed",)) if isinstance(rescued, Exception) else rescued
-        results.append(_recognized(window.task, kept.hypothesis, kept.flags))
+        results.append(_recognized(window.task, kept.hypothesis, kept.flags, share_s))
     return results
 
 
-def _recognized(task: WindowTask, heard: Hypothesis | Exception, flags: tuple[str, ...] = ()) -> RecognizedWindow:
+def _scene(window: Window, prompt: str) -> Scene:
+    return scene_of(window.spans, window.speech, prompt)
+
+
+def _recognized(
+    task: WindowTask, heard: Hypothesis | Exception, flags: tuple[str, ...] = (), rescue_s: float | None = None
+) -> RecognizedWindow:
     window = task.window
     hypothesis, error = (heard, None) if isinstance(heard, Hypothesis) else (None, (type(heard).__name__, str(heard)))
-    levels = mean_squares(window.samples)
-    return RecognizedWindow(task.uri, task.channel, window.index, window.spans, levels, hypothesis, flags, error)
+    return RecognizedWindow(
+        uri=task.uri,
+        channel=task.channel,
+        window_index=window.index,
+        spans=window.spans,
+        speech=window.speech,
+        mean_squares=mean_squares(window.samples),
+        hypothesis=hypothesis,
+        flags=flags,
+        rescue_s=rescue_s,
+        error=error,
+    )
 
 
 _loading = threading.Lock()
@@ -158,7 +192,7 @@ class RecognizerHandler(ModelHandler[Any, RecognizedWindow | DoubtfulWindow, Rec
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
-        results = recognize(batch, model)
+        results = recognize(batch, model, self._options.prompt)
         give_back()
         progress.windows_done(sum(len(task.window.samples) for task in batch), len(batch))
         return results
@@ -173,7 +207,7 @@ class RescueHandler(RecognizerHandler):
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
-        results = recognize_again(batch, model)
+        results = recognize_again(batch, model, self._options.prompt)
         give_back()
         return results
 

@@ -1,24 +1,29 @@
 """A second chance for windows whose first hypothesis does not hold, and only for them.
 
-A window that repeats itself, or that the model does not believe, is sampled at rising temperatures until a hypothesis
-holds (Radford et al. 2022, section 4.5); where none does, the likeliest that does not repeat itself is kept. Then
-speech that no segment covers (the model ended early, or skipped) is cut out and recognised alone.
+A window that some guard doubts is searched with a wider beam, then sampled at rising temperatures until a hypothesis
+holds (Radford et al. 2022, section 4.5), then cut at its pauses and recognised part by part. `choose` says which wins.
+After that, speech that no segment covers (the model ended early, or skipped) is cut out and recognised alone.
 """
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, Recognizer, TimedText
-from transforms.guards import REPETITIVE_RATIO, Stretch, doubts, judge, uncovered
-from transforms.windows import Window, spans_samples, to_window_s
+from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, Recognizer
+from transforms.guards import LOOPING, Scene, Stretch, doubts, judge, uncovered
+from transforms.pieces import REPEATED_SPEECH
+from transforms.takes import Take, moved, take_of, waveforms_of
+from transforms.windows import Window
 
 # a stretch that is nearly the whole window would only give the same again
 MAX_RECUT_SHARE = 0.9
 # the rest of a rest: an early end may come twice
 MAX_RECUTS = 3
+# a window that is cut at its pauses is cut into parts of about this, where it has the pauses
+PART_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -26,65 +31,145 @@ class Rescued:
     """What became of a window that was tried again."""
 
     hypothesis: Hypothesis
-    # `rescued`: a sampled hypothesis won
+    # `rescued`: another hypothesis won; `repeated_speech`: each part alone says the same again
     flags: tuple[str, ...]
 
 
-def needs_rescue(window: Window, hypothesis: Hypothesis) -> bool:
+def needs_rescue(hypothesis: Hypothesis, scene: Scene) -> bool:
     """Whether a second pass may do better."""
-    if judge(hypothesis).drop_rule:
+    if judge(hypothesis, scene).drop_rule:
         return False
-    return bool(doubts(hypothesis) or _left_out(window, hypothesis))
+    return bool(doubts(hypothesis, scene) or _left_out(hypothesis, scene))
 
 
-def rescue(windows: Sequence[Window], firsts: Sequence[Hypothesis], model: Recognizer) -> list[Rescued]:
+def rescue(
+    windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
+) -> list[Rescued]:
     """Tries windows again. Each result depends on its own window alone."""
-    rescued = _sample_again(windows, firsts, model)
+    rescued = [Rescued(first, ()) for first in firsts]
+    doubted = [i for i, first in enumerate(firsts) if doubts(first, scenes[i])]
+    if doubted:
+        chosen = _try_again(
+            [windows[i] for i in doubted], [scenes[i] for i in doubted], [firsts[i] for i in doubted], model
+        )
+        for i, better in zip(doubted, chosen, strict=True):
+            rescued[i] = better
+    return _fill_in(windows, scenes, rescued, model)
+
+
+def choose(candidates: Sequence[Hypothesis], holds: Callable[[Hypothesis], bool], scene: Scene) -> Hypothesis:
+    """The first that holds; else the likeliest that does not go in circles; else the least repetitive."""
+    holding = [c for c in candidates if holds(c)]
+    if holding:
+        return holding[0]
+    varied = [c for c in candidates if not LOOPING & set(doubts(c, scene))]
+    if varied:
+        return max(varied, key=lambda c: c.avg_logprob)
+    return min(candidates, key=lambda c: c.compression_ratio)
+
+
+def _try_again(
+    windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
+) -> list[Rescued]:
+    candidates = [[first] for first in firsts]
+    languages = [first.language for first in firsts]
+    takes = [take_of(w.samples, scene, model.window_samples) for w, scene in zip(windows, scenes, strict=True)]
+    waveforms = waveforms_of(takes, model.window_samples)
+    for found, wider, take in zip(candidates, model.search_wider(waveforms, languages), takes, strict=False):
+        found.append(moved(wider, -take.lead_s))
+    doubted = [i for i, found in enumerate(candidates) if doubts(found[-1], scenes[i])]
+    if doubted:
+        sampled = model.sample(
+            waveforms[doubted],
+            [languages[i] for i in doubted],
+            [seed_of(windows[i].samples) for i in doubted],
+            lambda k, hypothesis: not doubts(hypothesis, scenes[doubted[k]]),
+        )
+        for i, drawn in zip(doubted, sampled, strict=True):
+            candidates[i] += [moved(hypothesis, -takes[i].lead_s) for hypothesis in drawn]
+    in_parts: dict[int, Hypothesis] = {}
+    for i in doubted:
+        if doubts(candidates[i][-1], scenes[i]) and (parts := _by_parts(windows[i], scenes[i], languages[i], model)):
+            in_parts[i] = parts
+    chosen = [_best(candidates[i], in_parts.get(i), scenes[i]) for i in range(len(windows))]
+    return _with_words(chosen, takes, waveforms, model)
+
+
+def _with_words(
+    chosen: Sequence[Rescued], takes: Sequence[Take], waveforms: np.ndarray, model: Recognizer
+) -> list[Rescued]:
+    """Gives those that were sampled the word times that a search brings along."""
+    sampled = [i for i, found in enumerate(chosen) if found.hypothesis.temperature > 0]
+    timed: dict[int, Hypothesis] = {}
+    if sampled:
+        aligned = model.align(waveforms[sampled], [moved(chosen[i].hypothesis, takes[i].lead_s) for i in sampled])
+        timed = {i: moved(hypothesis, -takes[i].lead_s) for i, hypothesis in zip(sampled, aligned, strict=True)}
+    return [replace(found, hypothesis=timed.get(i, found.hypothesis)) for i, found in enumerate(chosen)]
+
+
+def _best(candidates: Sequence[Hypothesis], in_parts: Hypothesis | None, scene: Scene) -> Rescued:
+    """in_parts: what was heard in each part of the window alone, if every part holds."""
+    everything = [*candidates, in_parts] if in_parts else candidates
+    best = choose(everything, lambda c: c is in_parts or not doubts(c, scene), scene)
+    flags = [] if best is candidates[0] else ["rescued"]
+    if best is in_parts and LOOPING & set(doubts(best, scene)):
+        flags.append(REPEATED_SPEECH)
+    return Rescued(best, tuple(flags))
+
+
+def _by_parts(window: Window, scene: Scene, language: str, model: Recognizer) -> Hypothesis | None:
+    """The window cut at its pauses, each part recognised alone; None where it has none, or some part does not hold."""
+    parts = cut_at_pauses(scene)
+    if len(parts) < 2:
+        return None
+    heard = _hear([_cut_out(window, scene, part, model) for part in parts], [language] * len(parts), model)
+    verdicts = [judge(hypothesis, _part_of(scene, part)) for hypothesis, part in zip(heard, parts, strict=True)]
+    if any(verdict.flags and not verdict.drop_rule for verdict in verdicts):
+        return None
+    said = [(h, part) for h, part, v in zip(heard, parts, verdicts, strict=True) if h.text and not v.drop_rule]
+    if not said:
+        return None
+    (first, (start_s, _)), *others = said
+    joined = moved(first, start_s)
+    for hypothesis, (start_s, _) in others:
+        joined = merge(joined, hypothesis, start_s)
+    return joined
+
+
+def cut_at_pauses(scene: Scene) -> list[Stretch]:
+    """The window in stretches of at most PART_S where pauses allow it, cut in the middle of pauses."""
+    groups: list[list[Stretch]] = []
+    for region in scene.speech:
+        if groups and region[1] - groups[-1][0][0] <= PART_S:
+            groups[-1].append(region)
+        else:
+            groups.append([region])
+    cuts = [(before[-1][1] + after[0][0]) / 2 for before, after in itertools.pairwise(groups)]
+    edges = [0.0, *cuts, scene.window_s]
+    return list(itertools.pairwise(edges))
+
+
+def _fill_in(
+    windows: Sequence[Window], scenes: Sequence[Scene], rescued: Sequence[Rescued], model: Recognizer
+) -> list[Rescued]:
+    """Speech that no segment covers is recognised alone and put in its place."""
+    rescued = list(rescued)
     for _ in range(MAX_RECUTS):
-        todo = [i for i, (w, r) in enumerate(zip(windows, rescued, strict=True)) if _left_out(w, r.hypothesis)]
-        if not todo:
+        cuts = [(i, cut) for i, found in enumerate(rescued) for cut in _left_out(found.hypothesis, scenes[i])]
+        if not cuts:
             break
-        cuts = [(i, stretch) for i in todo for stretch in _left_out(windows[i], rescued[i].hypothesis)]
-        waveforms = np.stack([_cut_out(windows[i], stretch, model.window_samples) for i, stretch in cuts])
-        heard = model.recognize(waveforms, [rescued[i].hypothesis.language for i, _ in cuts])
+        takes = [_cut_out(windows[i], scenes[i], stretch, model) for i, stretch in cuts]
+        heard = _hear(takes, [rescued[i].hypothesis.language for i, _ in cuts], model)
         grown = False
-        for (i, (start_s, _)), more in zip(cuts, heard, strict=True):
-            if more.segments and not judge(more).drop_rule and more.compression_ratio <= REPETITIVE_RATIO:
-                merged = merge(rescued[i].hypothesis, more, start_s)
-                rescued[i] = Rescued(merged, rescued[i].flags)
+        for (i, stretch), more in zip(cuts, heard, strict=True):
+            part = _part_of(scenes[i], stretch)
+            if more.segments and not judge(more, part).drop_rule and not LOOPING & set(doubts(more, part)):
+                flagged = replace(more, segments=tuple(replace(s, flags=("recut",)) for s in more.segments))
+                rescued[i] = replace(rescued[i], hypothesis=merge(rescued[i].hypothesis, flagged, stretch[0]))
                 grown = True
         if not grown:
             break
     return rescued
-
-
-def _sample_again(windows: Sequence[Window], firsts: Sequence[Hypothesis], model: Recognizer) -> list[Rescued]:
-    rescued = [Rescued(first, ()) for first in firsts]
-    doubtful = [i for i, first in enumerate(firsts) if doubts(first)]
-    if not doubtful:
-        return rescued
-    waveforms = np.stack([padded(windows[i].samples, model.window_samples) for i in doubtful])
-    tries = model.sample(
-        waveforms,
-        [firsts[i].language for i in doubtful],
-        [seed_of(windows[i].samples) for i in doubtful],
-        lambda hypothesis: not doubts(hypothesis),
-    )
-    for i, sampled in zip(doubtful, tries, strict=True):
-        best = choose([firsts[i], *sampled])
-        rescued[i] = Rescued(best, () if best is firsts[i] else ("rescued",))
-    return rescued
-
-
-def choose(candidates: Sequence[Hypothesis]) -> Hypothesis:
-    """The first that holds; else the likeliest that does not repeat itself; else the least repetitive."""
-    holding = [c for c in candidates if not doubts(c)]
-    if holding:
-        return holding[0]
-    varied = [c for c in candidates if c.compression_ratio <= REPETITIVE_RATIO]
-    if varied:
-        return max(varied, key=lambda c: c.avg_logprob)
-    return min(candidates, key=lambda c: c.compression_ratio)
 
 
 def seed_of(samples: np.ndarray) -> int:
@@ -92,28 +177,31 @@ def seed_of(samples: np.ndarray) -> int:
     return int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8])
 
 
-def padded(samples: np.ndarray, n_samples: int) -> np.ndarray:
-    """Samples [n] with zeros to [n_samples] float32."""
-    return np.pad(samples, (0, n_samples - len(samples))).astype(np.float32, copy=False)
+def _left_out(hypothesis: Hypothesis, scene: Scene) -> list[Stretch]:
+    longest_s = MAX_RECUT_SHARE * scene.window_s
+    return [(a, b) for a, b in uncovered(scene.speech, hypothesis.segments) if b - a < longest_s]
 
 
-def _left_out(window: Window, hypothesis: Hypothesis) -> list[Stretch]:
-    speech = [
-        (to_window_s(window.spans, s.start_sample), to_window_s(window.spans, s.end_sample)) for s in window.speech
-    ]
-    longest_s = MAX_RECUT_SHARE * spans_samples(window.spans) / SAMPLE_RATE_HZ
-    return [(a, b) for a, b in uncovered(speech, hypothesis.segments) if b - a < longest_s]
+def _part_of(scene: Scene, stretch: Stretch) -> Scene:
+    """The scene of a stretch of a window, in seconds of the stretch."""
+    start_s, end_s = stretch[0], min(stretch[1], scene.window_s)
+    inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in scene.speech]
+    return Scene(end_s - start_s, tuple((a, b) for a, b in inside if b > a), scene.prompt)
 
 
-def _cut_out(window: Window, stretch: Stretch, n_samples: int) -> np.ndarray:
-    start, end = (round(edge_s * SAMPLE_RATE_HZ) for edge_s in stretch)
-    return padded(window.samples[start:end], n_samples)
+def _cut_out(window: Window, scene: Scene, stretch: Stretch, model: Recognizer) -> Take:
+    start, end = (round(min(edge_s * SAMPLE_RATE_HZ, len(window.samples))) for edge_s in stretch)
+    return take_of(window.samples[start:end], _part_of(scene, stretch), model.window_samples)
+
+
+def _hear(takes: Sequence[Take], languages: Sequence[str], model: Recognizer) -> list[Hypothesis]:
+    heard = model.recognize(waveforms_of(takes, model.window_samples), languages)
+    return [moved(hypothesis, -take.lead_s) for hypothesis, take in zip(heard, takes, strict=True)]
 
 
 def merge(first: Hypothesis, more: Hypothesis, offset_s: float) -> Hypothesis:
-    """One hypothesis of the segments of both, those of `more` moved by `offset_s` into `first` and flagged `recut`."""
-    moved = [TimedText(s.start_s + offset_s, s.end_s + offset_s, s.text, s.tokens, ("recut",)) for s in more.segments]
-    segments = tuple(sorted((*first.segments, *moved), key=lambda s: (s.start_s, s.end_s)))
+    """One hypothesis of the segments of both, those of `more` moved by `offset_s` into `first`."""
+    segments = tuple(sorted((*first.segments, *moved(more, offset_s).segments), key=lambda s: (s.start_s, s.end_s)))
     n_first, n_more = len(first.tokens) + 1, len(more.tokens) + 1
     return replace(
         first,

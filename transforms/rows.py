@@ -95,6 +95,20 @@ class SegmentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WordRow:
+    """One row for each word, where the run wrote word times (`--word_timestamps`)."""
+
+    uri: str = column(pa.string(), "The asset; key of `segments` together with `channel` and `segment_index`.")
+    channel: int | None = column(pa.int32(), "Channel of the file, from 0. Null: all channels mixed.")
+    segment_index: int = column(pa.int32(), "The segment it belongs to.")
+    word_index: int = column(pa.int32(), "Position within the segment, from 0.")
+    start_s: float | None = column(SECONDS, "Where it starts, in seconds from the start of the asset. Null: unknown.")
+    end_s: float | None = column(SECONDS, "Where it ends, in seconds from the start of the asset. Null: unknown.")
+    word: str = column(pa.string(), "The word with its punctuation, as it stands in the segment's text.")
+    probability: float | None = column(pa.float32(), "Mean probability of its tokens. Null: unknown.")
+
+
+@dataclass(frozen=True, slots=True)
 class FailureRow:
     """One row for each asset that could not be (wholly) transcribed."""
 
@@ -133,7 +147,13 @@ class RunRow:
     failed: int = column(pa.int64(), "Planned assets that failed.")
     transcripts: int = column(pa.int64(), "Rows written to `transcripts`.")
     segments: int = column(pa.int64(), "Rows written to `segments`.")
+    words: int = column(pa.int64(), "Rows written to `words`.")
     windows: int = column(pa.int64(), "Windows of at most 30 s that the model recognised.")
+    windows_rescued: int = column(pa.int64(), "Windows that some guard doubted and that were tried again.")
+    rescue_s: float = column(SECONDS, "Time that the second pass took, summed over workers, in seconds.")
+    violations: int = column(
+        pa.int64(), "Rows that break invariant 6 (times in order, inside the asset, all speech accounted for): 0."
+    )
     audio_s: float = column(SECONDS, "Audio decoded, in seconds (every transcribed channel counts).")
     speech_s: float = column(SECONDS, "Speech found in it, in seconds.")
     speed: float = column(pa.float32(), "Audio seconds a wall-clock second.")
@@ -149,6 +169,7 @@ class RunRow:
 TABLES: dict[str, type] = {
     "transcripts": TranscriptRow,
     "segments": SegmentRow,
+    "words": WordRow,
     "failures": FailureRow,
     "runs": RunRow,
 }

@@ -11,14 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.rows import EDITS, TABLES
+from transforms.score_rows import SCORE_TABLES
 
 ROW_GROUP_ROWS = 100_000
+ALL_TABLES = {**TABLES, **SCORE_TABLES}
 
 
 @cache
 def schema_of(table: str) -> pa.Schema:
     """The Arrow schema of a table, with a comment in the metadata of each field and of the whole."""
-    row_class = TABLES[table]
+    row_class = ALL_TABLES[table]
     hints = typing.get_type_hints(row_class)
     fields = [
         pa.field(f.name, f.metadata["arrow"], nullable=_optional(hints[f.name]))
@@ -62,7 +64,7 @@ def tables_page() -> str:
         "start of the asset, timestamps are UTC microseconds, absent is null. The comments below are also in the",
         "metadata of each Parquet column (`pyarrow.parquet.read_schema(file).field('uri').metadata`).",
     ]
-    for table in TABLES:
+    for table in ALL_TABLES:
         schema = schema_of(table)
         lines += ["", f"## `{table}/`", "", schema.metadata[b"comment"].decode(), ""]
         lines += ["| column | type | null | what it is |", "| --- | --- | --- | --- |"]

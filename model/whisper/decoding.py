@@ -15,6 +15,13 @@ from model.whisper.network import KeysValues, Network
 from model.whisper.rowwise import softmax
 
 
+class Sot(NamedTuple):
+    """Where a prompt's start-of-transcript stands, and the token that says there that nobody speaks."""
+
+    position: int
+    no_speech: int
+
+
 class Decoded(NamedTuple):
     """The best hypothesis of each window."""
 
@@ -61,16 +68,17 @@ def search(
     *,
     beam_size: int,
     max_tokens: int,
-    no_speech: int,
+    sot: Sot,
 ) -> Decoded:
     """The best transcript of each window.
 
-    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt] begin with start-of-transcript.
-    active [n_batch] is false for rows that only fill the batch up: they are not waited for. n_batch is static.
+    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt] hold start-of-transcript at
+    `sot.position`. active [n_batch] is false for rows that only fill the batch up: they are not waited for.
+    n_batch is static.
     """
     n_batch, n_prompt = prompts.shape
     states, cache = read_prompt(network, prompts, context)
-    no_speech_probs = softmax(whisper.logits(network, states[:, :1]))[:, 0, no_speech]
+    no_speech_probs = no_speech_probabilities(network, states, sot)
     beam, ended = _nothing_written(grammar, n_batch, max_tokens)
     beam, ended, _ = _extend(grammar, 0, beam, ended, whisper.logits(network, states[:, -1:]), beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
@@ -103,6 +111,12 @@ def read_prompt(network: Network, prompts: tf.Tensor, context: list[KeysValues])
     earlier = tf.linalg.band_part(tf.ones([1, n_prompt, n_prompt]), -1, 0) > 0
     cache = whisper.empty_cache(network, n_batch)
     return whisper.decode(network, prompts, tf.range(n_prompt), earlier, cache, context)
+
+
+def no_speech_probabilities(network: Network, states: tf.Tensor, sot: Sot) -> tf.Tensor:
+    """[n_batch], from the states [n_batch, n_prompt, n_text_state] of `read_prompt`."""
+    at_sot = states[:, sot.position : sot.position + 1]
+    return softmax(whisper.logits(network, at_sot))[:, 0, sot.no_speech]
 
 
 def _nothing_written(grammar: Grammar, n_batch: int, max_tokens: int) -> tuple[Hypotheses, Ended]:

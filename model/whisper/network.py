@@ -98,22 +98,38 @@ def decode(
     tokens may follow each other, or be alternatives at one position: hypotheses of a beam differ in what they see,
     so they share one cache of what any of them said, and nothing is moved when they branch.
     """
+    states, grown, _ = decode_with_queries(network, tokens, positions, visible, cache, context)
+    return states, grown
+
+
+def decode_with_queries(
+    network: Network,
+    tokens: tf.Tensor,
+    positions: tf.Tensor,
+    visible: tf.Tensor,
+    cache: list[KeysValues],
+    context: list[KeysValues],
+) -> tuple[tf.Tensor, list[KeysValues], list[tf.Tensor]]:
+    """As `decode`, and what each layer asked of the audio: queries [n_batch, n_head, n_new, n_channels].
+
+    They are small, and with the keys of the context give the attention of those heads whose attention is wanted.
+    """
     dims, parameters = network.dims, network.parameters
-    mask = tf.where(visible, 0.0, -np.inf)[:, None]
     x = embed(network, tokens) + tf.gather(parameters["decoder.positional_embedding"], positions)
-    grown = []
+    grown, asked = [], []
     for layer in range(dims.n_text_layer):
         block = f"decoder.blocks.{layer}"
         normalized = _normalize(parameters, f"{block}.attn_ln", x)
         projected = _linear(parameters, f"{block}.attn.query_key_value", normalized)
         queries, keys, values = (_split_heads(part, dims.n_text_head) for part in tf.split(projected, 3, axis=-1))
         grown.append(_append(cache[layer], KeysValues(tf.linalg.matrix_transpose(keys), values)))
-        x = x + _linear(parameters, f"{block}.attn.out", _merge_heads(_attend(queries, grown[layer], mask)))
+        x = x + _linear(parameters, f"{block}.attn.out", _merge_heads(_attend(queries, grown[layer], visible[:, None])))
         normalized = _normalize(parameters, f"{block}.cross_attn_ln", x)
         queries = _split_heads(_linear(parameters, f"{block}.cross_attn.query", normalized), dims.n_text_head)
+        asked.append(queries)
         x = x + _linear(parameters, f"{block}.cross_attn.out", _merge_heads(_attend(queries, context[layer])))
         x = x + _feed_forward(parameters, block, x)
-    return _normalize(parameters, "decoder.ln", x), grown
+    return _normalize(parameters, "decoder.ln", x), grown, asked
 
 
 def embed(network: Network, tokens: tf.Tensor) -> tf.Tensor:
@@ -126,6 +142,11 @@ def logits(network: Network, states: tf.Tensor) -> tf.Tensor:
     return _project(states, network.parameters["decoder.token_embedding.weight"])
 
 
+def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """Queries [..., n_queries, n_channels] and keys [..., n_channels, n_positions] -> [..., n_queries, n_positions]."""
+    return tf.matmul(queries * queries.shape[-1] ** -0.5, keys)
+
+
 def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.Tensor, dims: Dimensions) -> tf.Tensor:
     projected = _linear(parameters, f"{attention}.query_key_value", x)
     queries, keys, values = (_split_heads(part, dims.n_audio_head) for part in tf.split(projected, 3, axis=-1))
@@ -135,11 +156,12 @@ def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.T
     return _linear(parameters, f"{attention}.out", _merge_heads(tf.concat(attended, axis=1)))
 
 
-def _attend(queries: tf.Tensor, memory: KeysValues, mask: tf.Tensor | None = None) -> tf.Tensor:
+def _attend(queries: tf.Tensor, memory: KeysValues, visible: tf.Tensor | None = None) -> tf.Tensor:
     """Queries [..., n_head, n_queries, n_channels] -> their mixture of the values, of the same shape."""
-    scores = tf.matmul(queries * queries.shape[-1] ** -0.5, memory.keys)
-    if mask is not None:
-        scores = scores + mask
+    scores = attention_scores(queries, memory.keys)
+    if visible is not None:
+        # not a sum: TensorFlow fuses it with the product before, which takes a hundred times as long
+        scores = tf.where(visible, scores, -np.inf)
     return tf.matmul(rowwise.softmax(scores), memory.values)
 
 

@@ -2,20 +2,24 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText
+from model.whisper.alignment import Aligner, TokenTimes
 from model.whisper.audio import HOP_SAMPLES, log_mel
 from model.whisper.checkpoint import Checkpoint
-from model.whisper.decoding import Decoded, read_prompt, search
+from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.grammar import Grammar
 from model.whisper.network import KeysValues, Network, audio_context, build_network, encode, logits
 from model.whisper.rowwise import softmax
 from model.whisper.sampling import draw_numbers, sample
 from model.whisper.tokenizer import WhisperTokenizer
+from model.whisper.words import add_words
 
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
@@ -27,6 +31,8 @@ BATCH_WINDOWS = 8
 # Radford et al. 2022, section 4.5
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 N_DRAWS = 5
+# a narrower search that does not hold is done again with this, openai/whisper's own
+RESCUE_BEAM_SIZE = 5
 
 
 class WhisperRecognizer:
@@ -48,15 +54,29 @@ class WhisperRecognizer:
         context = _context_specs(network, self._batch_windows)
         self._encode = _encode_function(network, self._batch_windows, self.window_samples)
         grammar = make_grammar(checkpoint, tokenizer, options)
-        self._search = _search_function(network, context, grammar, tokenizer, options)
-        self._sample = _sample_function(network, context, grammar, tokenizer, options)
+        self._earlier = tokenizer.prompt_sequence(options.prompt)
+        n_prompt = len(self._earlier) + len(tokenizer.sot_sequence("en", options.task))
+        prompts = tf.TensorSpec([self._batch_windows, n_prompt], tf.int32)
+        sot = Sot(len(self._earlier), tokenizer.no_speech)
+        self._search = _search_function(network, context, grammar, prompts, sot, options)
+        self._search_wider = None
+        if options.beam_size < RESCUE_BEAM_SIZE:
+            wider = replace(options, beam_size=RESCUE_BEAM_SIZE)
+            self._search_wider = _search_function(network, context, grammar, prompts, sot, wider)
+        self._sample = _sample_function(network, context, grammar, prompts, sot, options)
         self._max_tokens = options.max_tokens
         self._language_probs = _language_function(network, context, tokenizer)
+        self._aligner = None
+        if options.word_timestamps:
+            heads, marks = checkpoint.alignment_heads, (tokenizer.no_timestamps, tokenizer.eot)
+            self._aligner = Aligner(network, heads, context, *marks)
 
     def warm_up(self) -> None:
         """Traces all that recognising runs, so that the first batch is as fast as the next."""
         silence = np.zeros([1, self.window_samples], np.float32)
         self.recognize(silence, [None])
+        if self._aligner:
+            self._aligner.warm_up(self._listen(silence)[0], self._tokenizer.sot_sequence("en", self._task))
 
     def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
         """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
@@ -67,7 +87,9 @@ class WhisperRecognizer:
         self._check_languages(languages)
         size = self._batch_windows
         starts = range(0, len(waveforms), size)
-        batches = [self._recognize_batch(waveforms[i : i + size], languages[i : i + size]) for i in starts]
+        batches = [
+            self._recognize_batch(waveforms[i : i + size], languages[i : i + size], self._search) for i in starts
+        ]
         return [hypothesis for batch in batches for hypothesis in batch]
 
     def sample(
@@ -75,31 +97,93 @@ class WhisperRecognizer:
         waveforms: np.ndarray,
         languages: Sequence[str],
         seeds: Sequence[int],
-        holds: Callable[[Hypothesis], bool],
+        holds: Callable[[int, Hypothesis], bool],
     ) -> list[list[Hypothesis]]:
         """Other hypotheses for waveforms [n_windows, window_samples], drawn at rising temperatures.
 
-        For each window those drawn until one `holds`, or all. seeds: what they are drawn by; equal seeds, equal draws.
+        For each window those drawn until one `holds`, or all; `holds` is told which window it is of. seeds: what they
+        are drawn by; equal seeds, equal draws.
         """
         self._check_languages(languages)
         size = self._batch_windows
         starts = range(0, len(waveforms), size)
-        rows = [slice(start, start + size) for start in starts]
-        batches = [self._sample_batch(waveforms[r], languages[r], seeds[r], holds) for r in rows]
-        return [drawn for batch in batches for drawn in batch]
+        drawn: list[list[Hypothesis]] = []
+        for start in starts:
+            rows = slice(start, start + size)
+            holds_in_batch = partial(_holds_from, start, holds)
+            drawn += self._sample_batch(waveforms[rows], languages[rows], seeds[rows], holds_in_batch)
+        return drawn
 
-    def _recognize_batch(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
+    def search_wider(self, waveforms: np.ndarray, languages: Sequence[str]) -> list[Hypothesis]:
+        """Hypotheses of a beam of RESCUE_BEAM_SIZE; an empty list where `recognize` searches as widely."""
+        if self._search_wider is None:
+            return []
+        self._check_languages(languages)
+        size = self._batch_windows
+        found = []
+        for start in range(0, len(waveforms), size):
+            rows = slice(start, start + size)
+            found += self._recognize_batch(waveforms[rows], languages[rows], self._search_wider)
+        return found
+
+    def align(self, waveforms: np.ndarray, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses for waveforms [n_windows, window_samples] with the words of their segments.
+
+        They come back as they are where `DecodeOptions.word_timestamps` is off.
+        """
+        if self._aligner is None:
+            return list(hypotheses)
+        aligned = []
+        for start in range(0, len(waveforms), self._batch_windows):
+            rows = slice(start, start + self._batch_windows)
+            aligned += self._add_words(waveforms[rows], self._listen(waveforms[rows])[0], hypotheses[rows])
+        return aligned
+
+    def identify(self, waveforms: np.ndarray) -> list[dict[str, float]]:
+        """The probability of each language the model knows, for waveforms [n_windows, window_samples]."""
+        if not self._tokenizer.multilingual:
+            return [{"en": 1.0}] * len(waveforms)
+        codes = list(self._tokenizer.language_tokens)
+        found = []
+        for start in range(0, len(waveforms), self._batch_windows):
+            batch = waveforms[start : start + self._batch_windows]
+            context, _ = self._listen(batch)
+            found += self._language_probs(context).numpy()[: len(batch)].tolist()
+        return [dict(zip(codes, row, strict=True)) for row in found]
+
+    def _recognize_batch(
+        self, waveforms: np.ndarray, languages: Sequence[str | None], search: Callable[..., Decoded]
+    ) -> list[Hypothesis]:
         context, active = self._listen(waveforms)
         spoken = self._identify(context, languages)
-        decoded = _to_numpy(self._search(context, self._prompts([code for code, _ in spoken]), active))
-        return [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
+        decoded = _to_numpy(search(context, self._prompts([code for code, _ in spoken]), active))
+        heard = [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
+        return self._add_words(waveforms, context, heard)
+
+    def _add_words(
+        self, waveforms: np.ndarray, context: list[KeysValues], hypotheses: Sequence[Hypothesis]
+    ) -> list[Hypothesis]:
+        if self._aligner is None:
+            return list(hypotheses)
+        times = self._aligner.align(
+            context,
+            [self._tokenizer.sot_sequence(hypothesis.language, self._task) for hypothesis in hypotheses],
+            [[token for segment in hypothesis.segments for token in segment.tokens] for hypothesis in hypotheses],
+            [_count_positions(waveform) for waveform in waveforms],
+        )
+        return [self._with_words(*pair) for pair in zip(hypotheses, times, strict=True)]
+
+    def _with_words(self, hypothesis: Hypothesis, times: TokenTimes | None) -> Hypothesis:
+        language = "en" if self._task == "translate" else hypothesis.language
+        starts_s, probabilities = (times.starts * POSITION_S, times.probabilities) if times else (None, None)
+        return add_words(hypothesis, self._tokenizer.decode, language, starts_s, probabilities)
 
     def _sample_batch(
         self,
         waveforms: np.ndarray,
         languages: Sequence[str],
         seeds: Sequence[int],
-        holds: Callable[[Hypothesis], bool],
+        holds: Callable[[int, Hypothesis], bool],
     ) -> list[list[Hypothesis]]:
         context, active = self._listen(waveforms)
         prompts = self._prompts(languages)
@@ -111,7 +195,7 @@ class WhisperRecognizer:
             for row in np.flatnonzero(active).tolist():
                 hypothesis = self._hypothesis(decoded, row, languages[row], None, temperature)
                 drawn[row].append(hypothesis)
-                active[row] = not holds(hypothesis)
+                active[row] = not holds(row, hypothesis)
             if not active.any():
                 break
         return drawn
@@ -124,7 +208,7 @@ class WhisperRecognizer:
         return self._encode(padded, active), active
 
     def _prompts(self, languages: Sequence[str]) -> np.ndarray:
-        prompts = [self._tokenizer.sot_sequence(code, self._task) for code in languages]
+        prompts = [self._earlier + self._tokenizer.sot_sequence(code, self._task) for code in languages]
         return np.array(prompts + prompts[:1] * (self._batch_windows - len(prompts)), np.int32)
 
     def _identify(self, context: list[KeysValues], languages: Sequence[str | None]) -> list[tuple[str, float | None]]:
@@ -168,6 +252,16 @@ class WhisperRecognizer:
                 raise BeamscribeError(f"the model does not know the language {code!r}: it knows {', '.join(known)}")
 
 
+def _holds_from(start: int, holds: Callable[[int, Hypothesis], bool], row: int, hypothesis: Hypothesis) -> bool:
+    return holds(start + row, hypothesis)
+
+
+def _count_positions(waveform: np.ndarray) -> int:
+    """How many positions of the encoder hold audio, and not the zeros that fill the window up; at least one."""
+    samples = np.flatnonzero(waveform)
+    return int(samples[-1]) // POSITION_SAMPLES + 1 if len(samples) else 1
+
+
 def _to_numpy(decoded: Decoded) -> Decoded:
     return Decoded(*(part.numpy() for part in decoded))
 
@@ -205,7 +299,8 @@ def _compression_ratio(text: str) -> float:
 def _check_options(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> None:
     if options.task == "translate" and not tokenizer.multilingual:
         raise BeamscribeError("the model is English-only and cannot translate: use a multilingual model")
-    n_free = checkpoint.dims.n_text_ctx - len(tokenizer.sot_sequence("en", options.task))
+    n_prompt = len(tokenizer.prompt_sequence(options.prompt)) + len(tokenizer.sot_sequence("en", options.task))
+    n_free = checkpoint.dims.n_text_ctx - n_prompt
     if not 0 < options.max_tokens <= n_free:
         raise BeamscribeError(f"max_tokens is {options.max_tokens}: the model can write 1 to {n_free} tokens a window")
 
@@ -258,12 +353,11 @@ def _search_function(
     network: Network,
     context: list[KeysValues],
     grammar: Grammar,
-    tokenizer: WhisperTokenizer,
+    prompts: tf.TensorSpec,
+    sot: Sot,
     options: DecodeOptions,
 ) -> Callable[..., Decoded]:
-    batch_windows = context[0].keys.shape[0]
-    n_prompt = len(tokenizer.sot_sequence("en", options.task))
-    prompts, active = tf.TensorSpec([batch_windows, n_prompt], tf.int32), tf.TensorSpec([batch_windows], tf.bool)
+    active = tf.TensorSpec(prompts.shape[:1], tf.bool)
 
     @tf.function(input_signature=[context, prompts, active])
     def search_batch(context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor) -> Decoded:
@@ -275,7 +369,7 @@ def _search_function(
             active,
             beam_size=options.beam_size,
             max_tokens=options.max_tokens,
-            no_speech=tokenizer.no_speech,
+            sot=sot,
         )
 
     return search_batch
@@ -285,19 +379,18 @@ def _sample_function(
     network: Network,
     context: list[KeysValues],
     grammar: Grammar,
-    tokenizer: WhisperTokenizer,
+    prompts: tf.TensorSpec,
+    sot: Sot,
     options: DecodeOptions,
 ) -> Callable[..., Decoded]:
-    batch_windows = context[0].keys.shape[0]
-    n_prompt = len(tokenizer.sot_sequence("en", options.task))
-    prompts, active = tf.TensorSpec([batch_windows, n_prompt], tf.int32), tf.TensorSpec([batch_windows], tf.bool)
-    temperature, numbers = tf.TensorSpec([]), tf.TensorSpec([batch_windows, N_DRAWS, options.max_tokens])
+    active = tf.TensorSpec(prompts.shape[:1], tf.bool)
+    temperature, numbers = tf.TensorSpec([]), tf.TensorSpec([prompts.shape[0], N_DRAWS, options.max_tokens])
 
     @tf.function(input_signature=[context, prompts, active, temperature, numbers])
     def sample_batch(
         context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor
     ) -> Decoded:
-        return sample(network, grammar, context, prompts, active, temperature, numbers, no_speech=tokenizer.no_speech)
+        return sample(network, grammar, context, prompts, active, temperature, numbers, sot=sot)
 
     return sample_batch
 

@@ -17,6 +17,8 @@ WINDOWS_A_PRODUCT = 8
 ROWS_A_KERNEL = 16
 # float32 in the widest vector register
 VECTOR_WIDTH = 16
+# float32 in the registers that TensorFlow's wheels add up with
+SUM_WIDTH = 8
 
 
 def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -32,14 +34,21 @@ def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
 def softmax(x: tf.Tensor) -> tf.Tensor:
     """Of the last axis."""
     exponentials = _elementwise(tf.exp, x - tf.reduce_max(x, axis=-1, keepdims=True))
-    return exponentials / tf.reduce_sum(exponentials, axis=-1, keepdims=True)
+    return exponentials / total(exponentials)
 
 
 def logsumexp(x: tf.Tensor) -> tf.Tensor:
     """Of the last axis, which is kept; minus infinity where all of it is."""
     largest = tf.maximum(tf.reduce_max(x, axis=-1, keepdims=True), tf.float32.min)
-    total = tf.reduce_sum(_elementwise(tf.exp, x - largest), axis=-1, keepdims=True)
-    return largest + _elementwise(tf.math.log, total)
+    return largest + _elementwise(tf.math.log, total(_elementwise(tf.exp, x - largest)))
+
+
+def total(x: tf.Tensor) -> tf.Tensor:
+    """The sum along the last axis, which is kept. Rows that fill no whole registers are added up by where they lie."""
+    missing = -x.shape[-1] % SUM_WIDTH if x.shape[-1] else 0
+    if missing:
+        x = tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[0, missing]])
+    return tf.reduce_sum(x, axis=-1, keepdims=True)
 
 
 def normalize(x: tf.Tensor, epsilon: float) -> tf.Tensor:

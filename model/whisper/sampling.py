@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.whisper import network as whisper
-from model.whisper.decoding import Decoded, read_prompt
+from model.whisper.decoding import Decoded, Sot, no_speech_probabilities, read_prompt
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
 from model.whisper.network import KeysValues, Network
 from model.whisper.rowwise import softmax
@@ -34,7 +34,7 @@ def sample(
     temperature: tf.Tensor,
     numbers: tf.Tensor,
     *,
-    no_speech: int,
+    sot: Sot,
 ) -> Decoded:
     """The likeliest of several draws of each window.
 
@@ -44,7 +44,7 @@ def sample(
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     n_draws, max_tokens = numbers.shape[1:]
     states, cache = read_prompt(network, prompts, context)
-    no_speech_probs = softmax(whisper.logits(network, states[:, :1]))[:, 0, no_speech]
+    no_speech_probs = no_speech_probabilities(network, states, sot)
     tokens = tf.fill([n_batch, n_draws, max_tokens], grammar.eot)
     sum_logprobs, has_ended = tf.zeros([n_batch, n_draws]), tf.zeros([n_batch, n_draws], tf.bool)
     logits = tf.repeat(whisper.logits(network, states[:, -1:]), n_draws, axis=1)

@@ -27,6 +27,7 @@ class WhisperTokenizer:
         self.eot = self._id("<|endoftext|>")
         self.transcribe = self._id("<|transcribe|>")
         self.translate = self._id("<|translate|>")
+        self.sot_prev = self._id("<|startofprev|>")
         self.no_timestamps = self._id("<|notimestamps|>")
         self.no_speech = self._id(*NO_SPEECH_NAMES)
         # the timestamps follow; many files do not list them
@@ -43,6 +44,12 @@ class WhisperTokenizer:
         if not self.multilingual:
             return (self.sot,)
         return (self.sot, self.language_tokens[language], self.translate if task == "translate" else self.transcribe)
+
+    def prompt_sequence(self, prompt: str) -> tuple[int, ...]:
+        """What stands before start-of-transcript where the decoder is told what came before; nothing without it."""
+        if not prompt.strip():
+            return ()
+        return (self.sot_prev, *self._tokenizer.encode(f" {prompt.strip()}", add_special_tokens=False).ids)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the tokens, special and timestamp tokens left out, spaces at its ends kept."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.whisper.decoding import Decoded, read_prompt, search
+from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.grammar import advance, at_start, continuations
 from model.whisper.network import KeysValues, Network, logits
 from tests.model.whisper_helpers import TINY, TINY_NO_SPEECH, TINY_SOT, random_context, random_network
@@ -36,7 +36,7 @@ def compiled_search(seed: int, beam_size: int) -> Callable[..., Decoded]:
 
     @tf.function
     def run(context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor) -> Decoded:
-        settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "no_speech": TINY_NO_SPEECH}
+        settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
         return search(network, GRAMMAR, context, prompts, active, **settings)
 
     return run

@@ -151,3 +151,34 @@ def test_text_is_cut_at_the_timestamps(tokenizer: WhisperTokenizer) -> None:
     assert cut_segments(still_open, tokenizer, window_s=30.0)[1] == TimedText(1.0, 30.0, "world", (world,))
     nothing_said = [at(0), at(30)]
     assert cut_segments(nothing_said, tokenizer, window_s=30.0) == ()
+
+
+def test_wider_search_is_that_of_a_wider_beam(tiny_en: Path, english: WhisperRecognizer, windows: np.ndarray) -> None:
+    wide = load(tiny_en, batch_windows=4, beam_size=5)
+    assert wide.search_wider(windows, ["en"] * N_WINDOWS) == []
+    assert english.search_wider(windows, ["en"] * N_WINDOWS) == wide.recognize(windows, ["en"] * N_WINDOWS)
+
+
+def test_prompt_spells_names(tiny_en: Path, english: WhisperRecognizer, speech: Path) -> None:
+    window = load_window(speech / "hard" / "cmu_arctic_us_aew_a0001.wav")[None]
+    told = load(tiny_en, batch_windows=2, beam_size=2, prompt="Steeles, Philip Steeles.")
+    assert "Steeles" not in english.recognize(window, ["en"])[0].text
+    heard = told.recognize(window, ["en"])[0]
+    assert "Philip Steeles" in heard.text
+    assert heard.no_speech_prob < 0.3
+
+
+def test_prompt_that_leaves_no_room_is_refused(tiny_en: Path) -> None:
+    with pytest.raises(BeamscribeError, match="max_tokens is 224"):
+        load(tiny_en, batch_windows=2, prompt="name " * 300)
+
+
+def test_languages_have_probabilities(
+    multilingual: WhisperRecognizer, english: WhisperRecognizer, speech: Path
+) -> None:
+    german = sorted((speech / "multilingual" / "fleurs" / "de").iterdir())
+    windows = np.stack([load_window(path) for path in german[:5]])
+    answers = multilingual.identify(windows)
+    assert [max(answer, key=answer.get) for answer in answers] == ["de"] * 5
+    assert [sum(answer.values()) for answer in answers] == pytest.approx([1.0] * 5)
+    assert english.identify(windows[:2]) == [{"en": 1.0}] * 2

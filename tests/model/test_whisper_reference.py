@@ -11,7 +11,7 @@ import tensorflow as tf
 from model.recognizer import DecodeOptions
 from model.whisper.audio import log_mel
 from model.whisper.checkpoint import Checkpoint, load_checkpoint
-from model.whisper.decoding import Decoded, read_prompt, search
+from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.network import Network, audio_context, build_network, encode, logits
 from model.whisper.recognizer import make_grammar
 from model.whisper.tokenizer import WhisperTokenizer
@@ -53,7 +53,7 @@ def our_tokens(loaded: Loaded, beam_size: int, count: int) -> list[list[int]]:
     @tf.function
     def search_batch(audio: tf.Tensor) -> Decoded:
         prompts, active = tf.fill([BATCH, 1], tokenizer.sot), tf.fill([BATCH], True)
-        settings = {"beam_size": beam_size, "max_tokens": 224, "no_speech": tokenizer.no_speech}
+        settings = {"beam_size": beam_size, "max_tokens": 224, "sot": Sot(0, tokenizer.no_speech)}
         return search(network, grammar, audio_context(network, audio), prompts, active, **settings)
 
     found = [search_batch(loaded.audio[i : i + BATCH]) for i in range(0, count, BATCH)]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from model.whisper import sampling
-from model.whisper.decoding import Decoded, search
+from model.whisper.decoding import Decoded, Sot, search
 from model.whisper.sampling import draw_numbers, sample
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
 from tests.model.whisper_helpers import TINY_NO_SPEECH, TINY_SOT, random_context, random_network
@@ -29,7 +29,7 @@ def compiled(network_seed):
 
     @tf.function
     def run(context, prompts, active, temperature, numbers):
-        return sample(network, GRAMMAR, context, prompts, active, temperature, numbers, no_speech=TINY_NO_SPEECH)
+        return sample(network, GRAMMAR, context, prompts, active, temperature, numbers, sot=Sot(0, TINY_NO_SPEECH))
 
     return network, run
 
@@ -80,7 +80,7 @@ def test_rows_that_are_not_waited_for_change_nothing_for_the_others():
 def test_next_to_temperature_zero_it_is_greedy():
     network, _ = compiled(4)
     context = random_context(network, 3, 4)
-    settings = {"beam_size": 1, "max_tokens": MAX_TOKENS, "no_speech": TINY_NO_SPEECH}
+    settings = {"beam_size": 1, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
     greedy = search(network, GRAMMAR, context, tf.constant(PROMPTS), tf.constant([True] * 3), **settings)
     drawn = draw(4, 1e-4)
     assert texts(drawn) == [

@@ -26,6 +26,10 @@ def options(*argv):
         (["--input", SAMPLES, "--output", "OUT", "--model", "tiny.xx"], "tiny.xx"),
         (["--input", SAMPLES, "--output", "OUT", "--language", "de"], "tiny.en"),
         (["--input", SAMPLES, "--output", "OUT", "--task", "translate"], "tiny.en"),
+        (["--input", SAMPLES, "--output", "OUT", "--language_per_segment"], "knows English only"),
+        (["--input", SAMPLES, "--output", "OUT", "--language_per_segment", "--language", "de"], "exclude each other"),
+        (["--input", SAMPLES, "--output", "OUT", "--initial_prompt", "name " * 300], "shorten it to 221 tokens"),
+        (["--input", SAMPLES, "--output", "OUT", "--word_timestamps", "maybe"], "invalid choice: 'maybe'"),
         (["--input", SAMPLES, "--output", "OUT", "--beam_size", "0"], "a beam size of 0"),
         (["--input", SAMPLES, "--output", "OUT", "--batch_windows", "0"], "--batch_windows 0: needs at least 1"),
         (["--input", SAMPLES, "--output", "OUT", "--channels", "left"], "--channels left: needs mix, separate"),
@@ -54,7 +58,7 @@ def test_unknown_command_and_none(capsys):
     assert main(["--help"]) == 0
 
 
-@pytest.mark.parametrize("command", ["transcribe", "plan", "show"])
+@pytest.mark.parametrize("command", ["transcribe", "plan", "show", "evaluate", "export"])
 def test_help_of_every_command(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
@@ -73,8 +77,17 @@ def test_runner_is_named_and_beam_flags_pass_unchanged():
 def test_configuration_hash_covers_what_changes_rows_and_nothing_else():
     same = options("--batch_windows", "3", "--direct_num_workers=1", "--max_failed_fraction", "0.5", "--retry_failed")
     assert same.that_change_rows() == options().that_change_rows()
-    for flag, value in (("beam_size", "1"), ("channels", "separate"), ("language", "en"), ("speech_threshold", "0.4")):
-        assert options(f"--{flag}", value).that_change_rows() != options().that_change_rows()
+    flags = (
+        "--beam_size=1",
+        "--channels=separate",
+        "--language=en",
+        "--language_per_segment",
+        "--speech_threshold=0.4",
+        "--word_timestamps=false",
+        "--initial_prompt=Kowalczyk",
+    )
+    for flag in flags:
+        assert options(flag).that_change_rows() != options().that_change_rows()
 
 
 def test_channels_are_one_set_however_they_are_written():

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import duckdb
 import jiwer
+import librosa
+import numpy as np
 import pandas as pd
 import pyarrow.dataset as ds
 import pytest
+import soundfile
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from pipelines.cli import main
@@ -91,8 +94,62 @@ def test_text_of_a_transcript_is_that_of_its_segments(out):
         assert all(0 <= edge <= row["duration_s"] for edge in edges)
 
 
+def test_words_of_a_segment_are_its_text_and_follow_each_other(out):
+    words = pd.DataFrame(table(out, "words")).sort_values(["uri", "segment_index", "word_index"])
+    durations = {row["uri"]: row["duration_s"] for row in table(out, "transcripts")}
+    assert set(words.uri) == {uri for uri in durations if by_uri(out, uri)["text"]}
+    for segment in table(out, "segments"):
+        mine = words[(words.uri == segment["uri"]) & (words.segment_index == segment["segment_index"])]
+        assert " ".join(mine.word) == segment["text"]
+        assert list(mine.word_index) == list(range(len(mine)))
+    for uri, mine in words.groupby("uri"):
+        edges = [edge for pair in zip(mine.start_s, mine.end_s, strict=True) for edge in pair]
+        assert edges == sorted(edges)
+        assert 0 <= edges[0] <= edges[-1] <= durations[uri]
+    assert words.probability.between(0, 1).all()
+    (run, *_) = table(out, "runs")
+    assert (run["words"], run["violations"]) == (len(words), 0)
+
+
+def by_uri(output, uri):
+    (row,) = [row for row in table(output, "transcripts") if row["uri"] == uri]
+    return row
+
+
+def test_no_word_times_unless_wanted(out, tmp_path):
+    assert transcribe(SAMPLES / "voicemail.wav", tmp_path / "out", "--word_timestamps=false") == 0
+    assert not (tmp_path / "out" / "words").exists()
+    assert by_name(tmp_path / "out")["voicemail.wav"]["text"] == by_name(out)["voicemail.wav"]["text"]
+    assert transcribe(SAMPLES / "voicemail.wav", tmp_path / "out") == 0
+    assert len(table(tmp_path / "out", "words")) > 10
+    assert transcribe(SAMPLES / "voicemail.wav", tmp_path / "out", "--word_timestamps=false") == 0
+    assert not list((tmp_path / "out" / "words").rglob("*.parquet"))
+
+
+def test_speech_that_is_repeated_stays_and_no_loop_is_added(tmp_path):
+    samples, rate = soundfile.read(SAMPLES / "voicemail.wav", dtype="float32")
+    soundfile.write(tmp_path / "again.wav", np.tile(samples[: 9 * rate], 6), rate)
+    assert transcribe(tmp_path / "again.wav", tmp_path / "out") == 0
+    said = by_name(tmp_path / "out")["again.wav"]["text"].casefold()
+    assert 5 <= said.count("helen") <= 6
+    assert 5 <= said.count("friday") <= 6
+
+
+def test_silence_after_speech_stays_silent(tmp_path):
+    samples, rate = soundfile.read(SAMPLES / "voicemail.wav", dtype="float32")
+    hum = 0.01 * np.sin(2 * np.pi * 50 * np.arange(300 * rate) / rate)
+    noise = np.random.default_rng(1).normal(0, 0.003, 300 * rate)
+    quiet = np.concatenate([samples, np.zeros(300 * rate), hum, noise]).astype(np.float32)
+    soundfile.write(tmp_path / "quiet.flac", quiet, rate)
+    assert transcribe(tmp_path / "quiet.flac", tmp_path / "out") == 0
+    assert max(row["end_s"] for row in table(tmp_path / "out", "segments")) <= len(samples) / rate + 0.5
+    (row,) = table(tmp_path / "out", "transcripts")
+    assert row["text"].startswith("Good morning, this is Helen")
+    assert row["duration_s"] == pytest.approx(900 + len(samples) / rate, abs=0.01)
+
+
 def test_duckdb_pandas_and_pyarrow_read_every_table_by_a_plain_glob(out):
-    for name in ("transcripts", "segments", "runs"):
+    for name in ("transcripts", "segments", "words", "runs"):
         n_rows = ds.dataset(str(out / name), partitioning="hive").count_rows()
         assert n_rows > 0
         assert len(pd.read_parquet(out / name)) == n_rows
@@ -127,6 +184,7 @@ def test_rows_do_not_depend_on_batches_or_workers(out, tmp_path, flags):
     assert transcribe(inputs, tmp_path / "again", *flags) == 0
     assert stable(tmp_path / "again", "segments") == stable(out, "segments")
     assert stable(tmp_path / "again", "transcripts") == stable(out, "transcripts")
+    assert stable(tmp_path / "again", "words") == stable(out, "words")
 
 
 @pytest.fixture
@@ -238,3 +296,24 @@ def test_show_prints_the_transcripts(out, capsys):
     printed = capsys.readouterr().out
     for row in table(out, "transcripts"):
         assert (row["text"] or "(nothing was said)") in printed
+
+
+def test_one_language_for_an_asset_or_one_for_each_window(base_model, speech, tmp_path):
+    def clip(path):
+        samples, rate = soundfile.read(path, dtype="float32")
+        return librosa.resample(samples, orig_sr=rate, target_sr=16_000)
+
+    fleurs = speech / "multilingual" / "fleurs"
+    german = [clip(path) for path in sorted((fleurs / "de").iterdir())[:4]]
+    french = clip(sorted((fleurs / "fr").iterdir())[0])
+    soundfile.write(tmp_path / "both.flac", np.concatenate([*german, np.zeros(80_000), french]), 16_000)
+    flags = ["--model", str(base_model), "--beam_size", "1", "--word_timestamps=false"]
+    assert transcribe(tmp_path / "both.flac", tmp_path / "one", *flags) == 0
+    assert {row["language"] for row in table(tmp_path / "one", "segments")} == {"de"}
+    (row,) = table(tmp_path / "one", "transcripts")
+    assert (row["language"], row["flags"]) == ("de", [])
+    assert 0.5 < row["language_probability"] <= 1
+    assert transcribe(tmp_path / "both.flac", tmp_path / "each", *flags, "--language_per_segment") == 0
+    assert {row["language"] for row in table(tmp_path / "each", "segments")} == {"de", "fr"}
+    (row,) = table(tmp_path / "each", "transcripts")
+    assert (row["language"], row["flags"]) == ("de", ["several_languages"])

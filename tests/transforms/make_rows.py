@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from transforms.rows import FailureRow, RunRow, SegmentRow, TranscriptRow
+from transforms.rows import FailureRow, RunRow, SegmentRow, TranscriptRow, WordRow
 
 MOMENT = datetime(2026, 11, 22, 6, 30, 0, 123456, tzinfo=UTC)
 
@@ -21,6 +21,10 @@ def transcript(uri: str, **values: Any) -> TranscriptRow:
 
 def segment(uri: str, **values: Any) -> SegmentRow:
     return _row(SegmentRow, uri=uri, **values)
+
+
+def word(uri: str, **values: Any) -> WordRow:
+    return _row(WordRow, uri=uri, **values)
 
 
 def failure(uri: str, **values: Any) -> FailureRow:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.audio_files import read_speech, with_ffmpeg
 from transforms.audio import open_audio
-from transforms.channels import mix, same_channels
+from transforms.channels import Likeness, mix, same_channels
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,22 @@ def test_soundfile_and_stream_agree_on_a_stereo_recording(speech):
         mixed = np.concatenate([mix(block) for block in audio.blocks(0.7)])
     expected = soundfile.read(path, dtype="float32")[0].mean(axis=1)
     assert np.abs(mixed - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("weights", "unlike"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], True),
+        ([[1.0, 0.0], [0.0, 0.01]], False),
+        ([[1.0, 0.0], [0.9, 0.3]], False),
+        ([[1.0, 0.0], [-1.0, 0.0]], False),
+        ([[0.0, 0.0], [0.0, 0.0]], False),
+        ([[1.0, 0.0]], False),
+    ],
+)
+def test_channels_that_have_nothing_in_common(weights, unlike):
+    voices = np.random.default_rng(7).normal(size=(16_000, 2)).astype(np.float32)
+    likeness = Likeness()
+    for block in np.array_split(voices @ np.array(weights, np.float32).T, 5):
+        likeness.push(block)
+    assert likeness.unlike is unlike

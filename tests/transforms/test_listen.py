@@ -14,6 +14,7 @@ from transforms import listen as listening
 from transforms import storage
 from transforms.assets import Asset, Track, WorkItem
 from transforms.heard import Heard
+from transforms.languages import Spoken
 from transforms.listen import ListenOptions, listen
 from transforms.speech import SpeechOptions
 
@@ -136,3 +137,39 @@ def test_whatever_a_decoder_raises_is_a_failure_of_this_file_alone(monkeypatch):
     monkeypatch.setattr(listening, "open_audio", broken)
     _, heard = hear(item(CALL))
     assert (heard.failure.error_type, heard.failure.message) == ("ZeroDivisionError", "rate is 0")
+
+
+def test_language_is_asked_of_the_first_windows_and_is_that_of_all(tmp_path, voice):
+    path = write(tmp_path / "long.wav", np.tile(voice, 9))
+    asked = []
+
+    def identify(windows):
+        asked.append(len(windows))
+        return Spoken("fr", 0.75)
+
+    *tasks, heard = listen(item(path), replace(MIX, language=None), load_detector(), identify)
+    assert asked == [len(tasks)]
+    assert [task.language for task in tasks] == ["fr"] * len(tasks)
+    assert (heard.tracks[0].language, heard.tracks[0].language_probability) == ("fr", 0.75)
+    *tasks, heard = listen(item(path), MIX, load_detector(), identify)
+    assert len(asked) == 1
+    assert ({task.language for task in tasks}, heard.tracks[0].language) == ({"en"}, None)
+
+
+def test_samples_that_are_no_numbers_are_told_of(tmp_path, voice):
+    broken = voice.copy()
+    broken[16_000:16_100] = np.nan
+    path = tmp_path / "nan.wav"
+    soundfile.write(path, broken, 16_000, subtype="FLOAT")
+    tasks, heard = hear(item(path))
+    assert tasks[0].window.samples.max() <= 1.0
+    assert heard.usable
+    assert heard.failure.message.startswith("100 samples are not numbers of sound")
+
+
+def test_mix_of_unlike_channels_is_flagged(tmp_path, voice):
+    call = np.stack([voice, np.roll(voice, 40_000)], axis=1)
+    _, heard = hear(item(write(tmp_path / "call.wav", call)))
+    assert heard.flags == ("mixed_channels",)
+    _, heard = hear(item(write(tmp_path / "room.wav", np.stack([voice, 0.5 * voice], axis=1))))
+    assert heard.flags == ()

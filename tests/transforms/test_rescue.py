@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.recognizer import Hypothesis, TimedText
-from transforms.guards import doubts, judge, uncovered
-from transforms.rescue import choose, merge, needs_rescue, rescue, seed_of
+from model.recognizer import Hypothesis, TimedText, TimedWord
+from transforms.guards import Scene, doubts, scene_of, uncovered
+from transforms.rescue import choose, cut_at_pauses, merge, needs_rescue, rescue, seed_of
+from transforms.takes import moved
 from transforms.windows import Span, Window
 
 RATE = 16_000
@@ -20,10 +21,20 @@ def hypothesis(*segments, **values):
 
 
 def window(length_s, speech, spans=None):
-    samples = np.arange(round(length_s * RATE), dtype=np.float32)
+    samples = 1 + np.arange(round(length_s * RATE), dtype=np.float32)
     spans = spans or [(0.0, length_s)]
     to_spans = [tuple(Span(round(a * RATE), round(b * RATE)) for a, b in pairs) for pairs in (spans, speech)]
     return Window(0, *to_spans, samples)
+
+
+WORD = TimedWord("aligned", 0.0, 1.0, 0.5)
+WHOLE = Scene(10.0, ((0.2, 9.8),))
+
+
+def again(window, first, model):
+    """The second pass over one window."""
+    (rescued,) = rescue([window], [scene_of(window.spans, window.speech, "")], [first], model)
+    return rescued
 
 
 class Model:
@@ -31,12 +42,16 @@ class Model:
 
     window_samples = 480_000
 
-    def __init__(self, heard=(), draws=()):
-        self.heard, self.draws, self.given, self.seeds = list(heard), list(draws), [], []
+    def __init__(self, heard=(), draws=(), wider=()):
+        self.heard, self.draws, self.wider, self.given, self.seeds = list(heard), list(draws), list(wider), [], []
 
     def recognize(self, waveforms, languages):
-        self.given += [row[: int(np.flatnonzero(row)[-1]) + 1] for row in waveforms]
-        return [self.heard.pop(0) for _ in waveforms]
+        starts = [int(np.flatnonzero(row)[0]) for row in waveforms]
+        self.given += [
+            row[start : int(np.flatnonzero(row)[-1]) + 1] for row, start in zip(waveforms, starts, strict=True)
+        ]
+        # the silence before the samples is no news to a model, but it does shift what it hears
+        return [moved(self.heard.pop(0), start / RATE) for start in starts]
 
     def sample(self, waveforms, languages, seeds, holds):
         self.seeds += list(seeds)
@@ -45,9 +60,15 @@ class Model:
             drawn.append([])
             while self.draws:
                 drawn[-1].append(self.draws.pop(0))
-                if holds(drawn[-1][-1]):
+                if holds(len(drawn) - 1, drawn[-1][-1]):
                     break
         return drawn
+
+    def search_wider(self, waveforms, languages):
+        return [self.wider.pop(0) for _ in waveforms] if self.wider else []
+
+    def align(self, waveforms, hypotheses):
+        return [replace(h, segments=tuple(replace(s, words=(WORD,)) for s in h.segments)) for h in hypotheses]
 
 
 GOOD = hypothesis((0.0, 9.9, "all of it"))
@@ -56,20 +77,11 @@ LOOP = replace(GOOD, compression_ratio=9.0)
 
 
 def test_what_makes_a_window_doubtful():
-    whole = window(10.0, [(0.2, 9.8)])
-    assert not needs_rescue(whole, GOOD)
-    assert needs_rescue(whole, UNSURE)
-    assert needs_rescue(whole, LOOP)
-    assert needs_rescue(whole, hypothesis((0.0, 5.0, "half of it")))
-    assert not needs_rescue(whole, replace(LOOP, no_speech_prob=0.9))
-
-
-def test_verdicts():
-    assert (doubts(GOOD), doubts(UNSURE), doubts(LOOP)) == ((), ("low_logprob",), ("repetitive",))
-    assert judge(GOOD).flags == ()
-    assert judge(replace(LOOP, no_speech_prob=0.7)).drop_rule == "no_speech"
-    assert judge(replace(GOOD, no_speech_prob=0.99)).drop_rule is None
-    assert judge(replace(UNSURE, no_speech_prob=None)).drop_rule is None
+    assert not needs_rescue(GOOD, WHOLE)
+    assert needs_rescue(UNSURE, WHOLE)
+    assert needs_rescue(LOOP, WHOLE)
+    assert needs_rescue(hypothesis((0.0, 5.0, "half of it")), WHOLE)
+    assert not needs_rescue(replace(LOOP, no_speech_prob=0.9), WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -96,20 +108,62 @@ def test_silence_between_segments_is_no_speech():
 
 def test_first_draw_that_holds_wins():
     draws = [replace(LOOP, temperature=0.2), replace(GOOD, temperature=0.4), replace(GOOD, temperature=0.6)]
-    (rescued,) = rescue([window(10.0, [(0.2, 9.8)])], [LOOP], Model(draws=draws))
+    rescued = again(window(10.0, [(0.2, 9.8)]), LOOP, Model(draws=draws))
     assert (rescued.hypothesis.temperature, rescued.flags) == (0.4, ("rescued",))
+    assert [s.words for s in rescued.hypothesis.segments] == [(WORD,)]
+
+
+def test_wider_search_comes_before_sampling():
+    model = Model(wider=[replace(GOOD, avg_logprob=-0.3)])
+    rescued = again(window(10.0, [(0.2, 9.8)]), LOOP, model)
+    assert (rescued.hypothesis.avg_logprob, rescued.flags, model.seeds) == (-0.3, ("rescued",), [])
 
 
 def test_where_none_holds_the_likeliest_that_does_not_repeat_itself_is_kept():
     worse, better = replace(UNSURE, avg_logprob=-2.0), replace(UNSURE, avg_logprob=-1.1)
-    assert choose([LOOP, worse, better]) is better
-    assert choose([UNSURE, worse]) is UNSURE
-    assert choose([replace(LOOP, compression_ratio=5.0), LOOP]).compression_ratio == 5.0
+    assert chosen(LOOP, worse, better) is better
+    assert chosen(UNSURE, worse) is UNSURE
+    assert chosen(replace(LOOP, compression_ratio=5.0), LOOP).compression_ratio == 5.0
+
+
+def chosen(*candidates):
+    return choose(candidates, lambda c: not doubts(c, WHOLE), WHOLE)
+
+
+PAUSES = [(0.5, 9.0), (11.0, 19.0), (21.0, 29.5)]
+LOOPING_ON = hypothesis((0.0, 30.0, "row the boat " * 12), compression_ratio=7.0)
+
+
+def test_a_window_that_still_loops_is_cut_at_its_pauses():
+    model = Model(heard=[hypothesis((0.5, 9.0, "one")), hypothesis((1.0, 9.0, "two")), hypothesis((1.0, 9.0, "three"))])
+    rescued = again(window(30.0, PAUSES), LOOPING_ON, model)
+    assert [(s.start_s, s.end_s, s.text) for s in rescued.hypothesis.segments] == [
+        (0.5, 9.0, "one"),
+        (11.0, 19.0, "two"),
+        (21.0, 29.0, "three"),
+    ]
+    assert rescued.flags == ("rescued",)
+
+
+def test_what_every_part_says_again_was_said_again():
+    said = "the same sentence again"
+    parts = [hypothesis((0.5, 8.5, said)), hypothesis((1.0, 8.5, said)), hypothesis((1.0, 9.0, said))]
+    first = hypothesis((0.0, 30.0, " ".join([said] * 3)), compression_ratio=2.6)
+    model = Model(heard=[replace(part, compression_ratio=2.5) for part in parts])
+    assert again(window(30.0, PAUSES), first, model).hypothesis is first
+    rescued = again(window(30.0, PAUSES), first, Model(heard=parts))
+    assert (rescued.hypothesis.text, rescued.flags) == (" ".join([said] * 3), ("rescued",))
+
+
+def test_parts_are_cut_in_the_middle_of_pauses():
+    assert cut_at_pauses(Scene(30.0, tuple(PAUSES))) == [(0.0, 10.0), (10.0, 20.0), (20.0, 30.0)]
+    assert cut_at_pauses(Scene(9.0, ((0.0, 4.0), (5.0, 9.0)))) == [(0.0, 9.0)]
+    assert cut_at_pauses(Scene(30.0, ((0.0, 30.0),))) == [(0.0, 30.0)]
 
 
 def test_seeds_come_from_the_audio_alone():
     model = Model(draws=[GOOD])
-    rescue([window(10.0, [(0.2, 9.8)])], [LOOP], model)
+    again(window(10.0, [(0.2, 9.8)]), LOOP, model)
     assert model.seeds == [seed_of(window(10.0, []).samples)]
     assert seed_of(np.zeros(3, np.float32)) != seed_of(np.zeros(4, np.float32))
 
@@ -117,32 +171,32 @@ def test_seeds_come_from_the_audio_alone():
 def test_speech_that_was_left_out_is_recognised_alone_and_put_in_its_place():
     first = hypothesis((0.0, 4.0, "one"), (8.0, 10.0, "three"))
     model = Model(heard=[hypothesis((0.5, 3.5, "two"))])
-    (rescued,) = rescue([window(10.0, [(0.0, 10.0)])], [first], model)
+    rescued = again(window(10.0, [(0.0, 10.0)]), first, model)
     assert [(s.start_s, s.end_s, s.text, s.flags) for s in rescued.hypothesis.segments] == [
         (0.0, 4.0, "one", ()),
         (4.5, 7.5, "two", ("recut",)),
         (8.0, 10.0, "three", ()),
     ]
     assert rescued.hypothesis.text == "one two three"
-    np.testing.assert_array_equal(model.given[0], np.arange(4 * RATE, 8 * RATE, dtype=np.float32))
+    np.testing.assert_array_equal(model.given[0], 1 + np.arange(4 * RATE, 8 * RATE, dtype=np.float32))
 
 
 def test_an_early_end_may_come_twice():
     first = hypothesis((0.0, 2.0, "one"))
     model = Model(heard=[hypothesis((0.0, 3.0, "two")), hypothesis((0.0, 5.0, "three"))])
-    (rescued,) = rescue([window(10.0, [(0.0, 10.0)])], [first], model)
+    rescued = again(window(10.0, [(0.0, 10.0)]), first, model)
     assert [(s.start_s, s.end_s) for s in rescued.hypothesis.segments] == [(0.0, 2.0), (2.0, 5.0), (5.0, 10.0)]
 
 
 def test_a_cut_that_gives_nothing_ends_it():
     first = hypothesis((0.0, 2.0, "one"))
     for nothing in (hypothesis(), replace(hypothesis((0.0, 1.0, "la la")), compression_ratio=8.0)):
-        (rescued,) = rescue([window(10.0, [(0.0, 10.0)])], [first], Model(heard=[nothing]))
+        rescued = again(window(10.0, [(0.0, 10.0)]), first, Model(heard=[nothing]))
         assert rescued.hypothesis == first
 
 
 def test_whole_window_is_not_cut_again():
-    (rescued,) = rescue([window(10.0, [(0.0, 10.0)])], [hypothesis()], Model())
+    rescued = again(window(10.0, [(0.0, 10.0)]), hypothesis(), Model())
     assert rescued.hypothesis.segments == ()
 
 
