@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from peers import EngineRun
 from wer import Clip, Score, score
 
-from transforms.scoring import UNSPACED_LANGUAGES
+from model.recognizer import UNSPACED_LANGUAGES
 
 ALL_WORDS = "all words"
 CSV_COLUMNS = (

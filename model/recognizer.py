@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 
 SAMPLE_RATE_HZ = 16_000
+# written without spaces between words (Radford et al. 2022, appendix C)
+UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
 
 
 @dataclass(frozen=True)

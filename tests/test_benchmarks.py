@@ -14,6 +14,8 @@ from peers import EngineRun, Heard
 from repeats import repeated_too_often, times_in_a_row
 from wer import Clip, read_clips
 
+from model.registry import resolve_model
+
 SHA256 = "5" * 64
 
 
@@ -144,6 +146,12 @@ def test_regions_of_languages_do_not_count(tmp_path):
     manifest.write_text('{"uri": "a.mp3", "language": "zh-CN", "reference": "今天"}\n')
 
     assert read_clips(manifest, "/speech") == [Clip("/speech/a.mp3", "all", "zh", "今天")]
+
+
+def test_without_its_interpreter_openai_whisper_is_not_installed():
+    setup = peers.Setup(resolve_model("tiny.en"), threads=1, openai_python=None)
+
+    assert peers.hear("openai-whisper", ENGLISH, setup) == "not installed"
 
 
 def test_samples_for_a_peer_are_those_of_the_file(speech):

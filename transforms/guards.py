@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from model.recognizer import Hypothesis, TimedText
-from transforms.loops import UNSPACED_LANGUAGES, find_loop, units_of
+from model.recognizer import UNSPACED_LANGUAGES, Hypothesis, TimedText
+from transforms.loops import find_loop, units_of
 from transforms.windows import Span, spans_samples, to_window_s
 
 # Radford et al. 2022, section 4.5: the thresholds of their decoding heuristics

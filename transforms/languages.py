@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from model.recognizer import Recognizer
 from transforms.assets import Track
-from transforms.guards import scene_of
 from transforms.takes import take_of, waveforms_of
 from transforms.windows import Window
 
@@ -26,7 +25,7 @@ Identify = Callable[[Sequence[Window]], Spoken]
 
 def identify_language(windows: Sequence[Window], model: Recognizer) -> Spoken:
     """The language with the highest mean probability over the windows, each counted by its length."""
-    takes = [take_of(w.samples, scene_of(w.spans, w.speech, ""), model.window_samples) for w in windows]
+    takes = [take_of(window, model.window_samples) for window in windows]
     waveforms = waveforms_of(takes, model.window_samples)
     lengths = [len(window.samples) for window in windows]
     sums: dict[str, float] = {}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
+from model.recognizer import UNSPACED_LANGUAGES
+
 # people do say a thing three times; a list of digits repeats one of them oftener, but not for as long as this
 MIN_REPEATS = 4
 MIN_LOOP_UNITS = 8

@@ -98,14 +98,13 @@ def recognize(
     """
 
     def attempt(tasks: Sequence[WindowTask]) -> Sequence[Hypothesis]:
-        windows = [task.window for task in tasks]
-        takes = [take_of(w.samples, _scene(w, prompt), model.window_samples) for w in windows]
+        takes = [take_of(task.window, model.window_samples) for task in tasks]
         heard = model.recognize(waveforms_of(takes, model.window_samples), [task.language for task in tasks])
         return [moved(hypothesis, -take.lead_s) for hypothesis, take in zip(heard, takes, strict=True)]
 
     results: list[RecognizedWindow | DoubtfulWindow] = []
     for task, heard in zip(tasks, in_halves(tasks, attempt), strict=True):
-        if isinstance(heard, Hypothesis) and needs_rescue(heard, _scene(task.window, prompt)):
+        if isinstance(heard, Hypothesis) and needs_rescue(task.window, heard, _scene(task.window, prompt)):
             results.append(DoubtfulWindow(task, heard))
         else:
             results.append(_recognized(task, heard))

@@ -1,5 +1,6 @@
 """A second chance for windows whose first hypothesis does not hold, and only for them.
 
+A window that begins loud and is unsure is recognised after a moment of silence, and the likelier hypothesis stays.
 A window that some guard doubts is searched with a wider beam, then sampled at rising temperatures until a hypothesis
 holds (Radford et al. 2022, section 4.5), then cut at its pauses and recognised part by part. `choose` says which wins.
 After that, speech that no segment covers (the model ended early, or skipped) is cut out and recognised alone.
@@ -15,13 +16,15 @@ import numpy as np
 from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, Recognizer
 from transforms.guards import LOOPING, Scene, Stretch, doubts, judge, uncovered
 from transforms.pieces import REPEATED_SPEECH
-from transforms.takes import Take, moved, take_of, waveforms_of
+from transforms.takes import Take, begins_loud, is_first, moved, take_of, take_with_lead, waveforms_of
 from transforms.windows import Window
 
 # a stretch that is nearly the whole window would only give the same again
 MAX_RECUT_SHARE = 0.9
 # the rest of a rest: an early end may come twice
 MAX_RECUTS = 3
+# a hypothesis is unsure below this: in clean speech half of them are above
+UNSURE_LOGPROB = -0.35
 # a window that is cut at its pauses is cut into parts of about this, where it has the pauses
 PART_S = 10.0
 
@@ -35,26 +38,49 @@ class Rescued:
     flags: tuple[str, ...]
 
 
-def needs_rescue(hypothesis: Hypothesis, scene: Scene) -> bool:
+def needs_rescue(window: Window, hypothesis: Hypothesis, scene: Scene) -> bool:
     """Whether a second pass may do better."""
     if judge(hypothesis, scene).drop_rule:
         return False
-    return bool(doubts(hypothesis, scene) or _left_out(hypothesis, scene))
+    return bool(doubts(hypothesis, scene) or _left_out(hypothesis, scene) or may_gain_by_lead(window, hypothesis))
+
+
+def may_gain_by_lead(window: Window, hypothesis: Hypothesis) -> bool:
+    """Whether a window that was recognised without one may be better recognised after a moment of silence."""
+    is_unsure = bool(hypothesis.text) and hypothesis.avg_logprob < UNSURE_LOGPROB
+    return is_unsure and not is_first(window) and begins_loud(window.samples)
 
 
 def rescue(
     windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
 ) -> list[Rescued]:
     """Tries windows again. Each result depends on its own window alone."""
-    rescued = [Rescued(first, ()) for first in firsts]
+    rescued = _with_lead(windows, scenes, firsts, model)
+    firsts = [found.hypothesis for found in rescued]
     doubted = [i for i, first in enumerate(firsts) if doubts(first, scenes[i])]
     if doubted:
         chosen = _try_again(
             [windows[i] for i in doubted], [scenes[i] for i in doubted], [firsts[i] for i in doubted], model
         )
         for i, better in zip(doubted, chosen, strict=True):
-            rescued[i] = better
+            rescued[i] = Rescued(better.hypothesis, better.flags or rescued[i].flags)
     return _fill_in(windows, scenes, rescued, model)
+
+
+def _with_lead(
+    windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
+) -> list[Rescued]:
+    """Unsure windows that begin loud, recognised after a moment of silence where that is likelier and holds as well."""
+    rescued = [Rescued(first, ()) for first in firsts]
+    unsure = [i for i, first in enumerate(firsts) if may_gain_by_lead(windows[i], first)]
+    if not unsure:
+        return rescued
+    takes = [take_with_lead(windows[i], model.window_samples) for i in unsure]
+    for i, heard in zip(unsure, _hear(takes, [firsts[i].language for i in unsure], model), strict=True):
+        likelier = heard.avg_logprob > firsts[i].avg_logprob
+        if likelier and heard.text and set(doubts(heard, scenes[i])) <= set(doubts(firsts[i], scenes[i])):
+            rescued[i] = Rescued(heard, ("rescued",))
+    return rescued
 
 
 def choose(candidates: Sequence[Hypothesis], holds: Callable[[Hypothesis], bool], scene: Scene) -> Hypothesis:
@@ -73,7 +99,7 @@ def _try_again(
 ) -> list[Rescued]:
     candidates = [[first] for first in firsts]
     languages = [first.language for first in firsts]
-    takes = [take_of(w.samples, scene, model.window_samples) for w, scene in zip(windows, scenes, strict=True)]
+    takes = [take_of(window, model.window_samples) for window in windows]
     waveforms = waveforms_of(takes, model.window_samples)
     for found, wider, take in zip(candidates, model.search_wider(waveforms, languages), takes, strict=False):
         found.append(moved(wider, -take.lead_s))
@@ -122,7 +148,7 @@ def _by_parts(window: Window, scene: Scene, language: str, model: Recognizer) ->
     parts = cut_at_pauses(scene)
     if len(parts) < 2:
         return None
-    heard = _hear([_cut_out(window, scene, part, model) for part in parts], [language] * len(parts), model)
+    heard = _hear([_cut_out(window, part) for part in parts], [language] * len(parts), model)
     verdicts = [judge(hypothesis, _part_of(scene, part)) for hypothesis, part in zip(heard, parts, strict=True)]
     if any(verdict.flags and not verdict.drop_rule for verdict in verdicts):
         return None
@@ -158,7 +184,7 @@ def _fill_in(
         cuts = [(i, cut) for i, found in enumerate(rescued) for cut in _left_out(found.hypothesis, scenes[i])]
         if not cuts:
             break
-        takes = [_cut_out(windows[i], scenes[i], stretch, model) for i, stretch in cuts]
+        takes = [_cut_out(windows[i], stretch) for i, stretch in cuts]
         heard = _hear(takes, [rescued[i].hypothesis.language for i, _ in cuts], model)
         grown = False
         for (i, stretch), more in zip(cuts, heard, strict=True):
@@ -189,9 +215,9 @@ def _part_of(scene: Scene, stretch: Stretch) -> Scene:
     return Scene(end_s - start_s, tuple((a, b) for a, b in inside if b > a), scene.prompt)
 
 
-def _cut_out(window: Window, scene: Scene, stretch: Stretch, model: Recognizer) -> Take:
+def _cut_out(window: Window, stretch: Stretch) -> Take:
     start, end = (round(min(edge_s * SAMPLE_RATE_HZ, len(window.samples))) for edge_s in stretch)
-    return take_of(window.samples[start:end], _part_of(scene, stretch), model.window_samples)
+    return Take(window.samples[start:end], 0)
 
 
 def _hear(takes: Sequence[Take], languages: Sequence[str], model: Recognizer) -> list[Hypothesis]:

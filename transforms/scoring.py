@@ -9,11 +9,10 @@ import jiwer
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from model.recognizer import UNSPACED_LANGUAGES
 from transforms.references import Reference
 from transforms.score_rows import UtteranceScoreRow
 
-# Written without spaces between words: scored by character, as in the Whisper paper, appendix C
-UNSPACED_LANGUAGES = {"ja", "lo", "my", "th", "yue", "zh"}
 ALIGNMENT_COLUMNS = 116
 
 

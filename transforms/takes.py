@@ -1,6 +1,8 @@
-"""What the recogniser is given of a window: its samples, with a little silence first where speech would begin at once.
+"""What the recogniser is given of a window: its samples, with a little silence first where a recording begins loud.
 
-Whisper misses words that begin with the first sample (benchmarks/lead.py): its training cut recordings at any place.
+A recording that was cut out of noise or of a sentence costs Whisper words all through its first window; the same after
+a moment of digital silence does not (measured by benchmarks/lead.py). Later windows that begin loud gain or lose by it,
+so it is only a candidate for them (`transforms.rescue`).
 """
 
 from collections.abc import Sequence
@@ -9,10 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, TimedText, TimedWord
-from transforms.guards import Scene
+from transforms.windows import Window
 
-# silence, or what the recording has, before the first speech
 LEAD_S = 0.2
+# a recording begins loud where this much of it ...
+ONSET_S = 0.1
+# ... is less than this below the level of its first window
+LOUD_ONSET_DB = -25.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,32 @@ class Take:
         return np.pad(self.samples, (self.n_lead, n_after)).astype(np.float32, copy=False)
 
 
-def take_of(samples: np.ndarray, scene: Scene, window_samples: int) -> Take:
-    """Samples [n <= window_samples] of a window or a part of it, with as much of the lead as there is room for."""
-    before_s = scene.speech[0][0] if scene.speech else LEAD_S
-    n_missing = round(max(0.0, LEAD_S - before_s) * SAMPLE_RATE_HZ)
-    return Take(samples, min(n_missing, window_samples - len(samples)))
+def take_of(window: Window, window_samples: int) -> Take:
+    """The samples of a window, at most `window_samples`, as they are recognised first."""
+    if is_first(window) and begins_loud(window.samples):
+        return take_with_lead(window, window_samples)
+    return Take(window.samples, 0)
+
+
+def take_with_lead(window: Window, window_samples: int) -> Take:
+    """The samples of a window after LEAD_S of silence, or as much of it as there is room for."""
+    return Take(window.samples, min(round(LEAD_S * SAMPLE_RATE_HZ), window_samples - len(window.samples)))
+
+
+def is_first(window: Window) -> bool:
+    """Whether a window begins with the first sample of its recording."""
+    return window.spans[0].start_sample == 0
+
+
+def begins_loud(samples: np.ndarray) -> bool:
+    """Whether samples [n] set in without a moment of silence."""
+    onset = samples[: round(ONSET_S * SAMPLE_RATE_HZ)]
+    threshold = 10 ** (LOUD_ONSET_DB / 10)
+    return len(samples) > 0 and _mean_square(onset) > threshold * _mean_square(samples)
+
+
+def _mean_square(samples: np.ndarray) -> float:
+    return float(np.mean(np.square(samples, dtype=np.float64)))
 
 
 def waveforms_of(takes: Sequence[Take], window_samples: int) -> np.ndarray:

@@ -11,9 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from model.recognizer import Hypothesis, TimedWord
+from model.recognizer import UNSPACED_LANGUAGES, Hypothesis, TimedWord
 
-LANGUAGES_WITHOUT_SPACES = ("zh", "ja", "th", "lo", "my", "yue")
 OPENING_PUNCTUATION = "\"'“¿([{-"
 CLOSING_PUNCTUATION = "\"'.。,，!！?？:：”)]}、"
 SENTENCE_ENDS = ".。!！?？"
@@ -81,7 +80,7 @@ def split_words(tokens: Sequence[int], decode: Callable[[Sequence[int]], str], l
     decode: tokens to text, special tokens left out.
     """
     characters = _split_characters(tokens, decode)
-    if language in LANGUAGES_WITHOUT_SPACES:
+    if language in UNSPACED_LANGUAGES:
         return characters
     words: list[list[Stretch]] = []
     for stretch in characters:

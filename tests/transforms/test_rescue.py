@@ -31,6 +31,10 @@ WORD = TimedWord("aligned", 0.0, 1.0, 0.5)
 WHOLE = Scene(10.0, ((0.2, 9.8),))
 
 
+def doubted(hypothesis, scene):
+    return needs_rescue(window(scene.window_s, scene.speech), hypothesis, scene)
+
+
 def again(window, first, model):
     """The second pass over one window."""
     (rescued,) = rescue([window], [scene_of(window.spans, window.speech, "")], [first], model)
@@ -77,11 +81,11 @@ LOOP = replace(GOOD, compression_ratio=9.0)
 
 
 def test_what_makes_a_window_doubtful():
-    assert not needs_rescue(GOOD, WHOLE)
-    assert needs_rescue(UNSURE, WHOLE)
-    assert needs_rescue(LOOP, WHOLE)
-    assert needs_rescue(hypothesis((0.0, 5.0, "half of it")), WHOLE)
-    assert not needs_rescue(replace(LOOP, no_speech_prob=0.9), WHOLE)
+    assert not doubted(GOOD, WHOLE)
+    assert doubted(UNSURE, WHOLE)
+    assert doubted(LOOP, WHOLE)
+    assert doubted(hypothesis((0.0, 5.0, "half of it")), WHOLE)
+    assert not doubted(replace(LOOP, no_speech_prob=0.9), WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -205,3 +209,18 @@ def test_merged_hypothesis_weighs_by_tokens():
     merged = merge(first, more, 5.0)
     assert merged.avg_logprob == pytest.approx(-0.75)
     assert len(merged.tokens) == 2
+
+
+def test_unsure_window_that_begins_loud_is_tried_after_a_moment_of_silence():
+    first = replace(GOOD, avg_logprob=-0.6)
+    later = replace(window(10.0, [(0.2, 9.8)]), spans=(Span(RATE, 11 * RATE),), samples=np.ones(10 * RATE, np.float32))
+    scene = scene_of(later.spans, later.speech, "")
+    assert needs_rescue(later, first, WHOLE)
+    assert not needs_rescue(later, GOOD, WHOLE)
+    assert not needs_rescue(replace(later, spans=(Span(0, 10 * RATE),)), first, WHOLE)
+    quiet = np.concatenate([np.zeros(RATE, np.float32), np.ones(9 * RATE, np.float32)])
+    assert not needs_rescue(replace(later, samples=quiet), first, WHOLE)
+    likelier, less_likely = replace(GOOD, avg_logprob=-0.5), replace(GOOD, avg_logprob=-0.7)
+    for heard, expected in ((likelier, (-0.5, ("rescued",))), (less_likely, (-0.6, ()))):
+        (rescued,) = rescue([later], [replace(scene, speech=WHOLE.speech)], [first], Model(heard=[heard]))
+        assert (rescued.hypothesis.avg_logprob, rescued.flags) == expected
