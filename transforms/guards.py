@@ -14,6 +14,8 @@ from transforms.windows import Span, spans_samples, to_window_s
 # Radford et al. 2022, section 4.5: the thresholds of their decoding heuristics
 NO_SPEECH_PROB = 0.6
 LOW_LOGPROB = -1.0
+# where the second pass has not helped either, this is enough to take text for made up
+UNBELIEVED_NO_SPEECH_PROB = 0.2
 REPETITIVE_RATIO = 2.4
 # nobody keeps up 7 words a second, or 16 characters of a language without spaces; a few words come from a detector
 # that hears the edges of an utterance late

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model.recognizer import Hypothesis, TimedText, TimedWord
-from transforms.guards import Scene, Stretch, Verdict, is_outside_speech, judge, uncovered
+from transforms.guards import UNBELIEVED_NO_SPEECH_PROB, Scene, Stretch, Verdict, is_outside_speech, judge, uncovered
 from transforms.loops import repeats_cut
 
 # set by the second pass where a repetition was heard again in each part of the window alone
@@ -30,10 +30,18 @@ class Piece:
 def verdict_of(hypothesis: Hypothesis, scene: Scene, flags: Sequence[str]) -> Verdict:
     """The judgement on a hypothesis after the second pass. flags: what that pass found."""
     verdict = judge(hypothesis, scene)
+    if not verdict.drop_rule and _is_unbelieved(hypothesis, verdict):
+        return Verdict("unbelieved", ("unbelieved", *verdict.flags))
     if REPEATED_SPEECH not in flags:
         return verdict
     left = tuple(flag for flag in verdict.flags if flag not in REPETITION and flag != "no_speech")
     return Verdict(verdict.drop_rule if left else None, ("no_speech", *left) if verdict.drop_rule and left else left)
+
+
+def _is_unbelieved(hypothesis: Hypothesis, verdict: Verdict) -> bool:
+    """Whether the model doubts both its words and that anybody speaks: what it writes then is mostly made up."""
+    is_silence = (hypothesis.no_speech_prob or 0.0) > UNBELIEVED_NO_SPEECH_PROB
+    return bool(hypothesis.text) and is_silence and "low_logprob" in verdict.flags
 
 
 def pieces(hypothesis: Hypothesis, scene: Scene, flags: Sequence[str]) -> list[Piece]:

@@ -52,8 +52,8 @@ def take_with_lead(window: Window, window_samples: int) -> Take:
 
 
 def is_first(window: Window) -> bool:
-    """Whether a window begins with the first sample of its recording."""
-    return window.spans[0].start_sample == 0
+    """Whether a window begins where its recording does, to ONSET_S."""
+    return window.spans[0].asset_start_s <= ONSET_S
 
 
 def begins_loud(samples: np.ndarray) -> bool:

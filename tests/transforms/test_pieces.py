@@ -68,3 +68,15 @@ def test_text_in_a_pause_goes_where_the_model_does_not_believe_it():
     dropped = pieces(unsure, SCENE, ())[1]
     assert (dropped.text, dropped.raw_text, dropped.words) == ("", "Thanks.", ())
     assert [edit["rule"] for edit in dropped.edits] == ["outside_speech"]
+
+
+def test_text_that_the_model_believes_in_no_way_goes():
+    unsure = {"avg_logprob": -1.1, "no_speech_prob": 0.3}
+    found = pieces(hypothesis((0.0, 20.0, "Thanks for watching."), **unsure), SCENE, ("rescued",))
+    assert [(p.text, p.raw_text, p.flags) for p in found] == [
+        ("", "Thanks for watching.", ("low_logprob", "rescued", "unbelieved"))
+    ]
+    assert [edit["rule"] for edit in found[0].edits] == ["unbelieved"]
+    for believed in ({"avg_logprob": -0.9}, {"no_speech_prob": 0.1}, {"no_speech_prob": None}):
+        (piece,) = pieces(hypothesis((0.0, 20.0, "Well."), **(unsure | believed)), SCENE, ())
+        assert piece.text == "Well."
