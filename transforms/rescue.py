@@ -54,17 +54,20 @@ def may_gain_by_lead(window: Window, hypothesis: Hypothesis) -> bool:
 def rescue(
     windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
 ) -> list[Rescued]:
-    """Tries windows again. Each result depends on its own window alone."""
+    """Tries windows again, in the language that was found at first. Each result depends on its own window alone."""
     rescued = _with_lead(windows, scenes, firsts, model)
-    firsts = [found.hypothesis for found in rescued]
-    doubted = [i for i, first in enumerate(firsts) if doubts(first, scenes[i])]
+    so_far = [found.hypothesis for found in rescued]
+    doubted = [i for i, hypothesis in enumerate(so_far) if doubts(hypothesis, scenes[i])]
     if doubted:
         chosen = _try_again(
-            [windows[i] for i in doubted], [scenes[i] for i in doubted], [firsts[i] for i in doubted], model
+            [windows[i] for i in doubted], [scenes[i] for i in doubted], [so_far[i] for i in doubted], model
         )
         for i, better in zip(doubted, chosen, strict=True):
             rescued[i] = Rescued(better.hypothesis, better.flags or rescued[i].flags)
-    return _fill_in(windows, scenes, rescued, model)
+    return [
+        replace(found, hypothesis=replace(found.hypothesis, language_probability=first.language_probability))
+        for found, first in zip(_fill_in(windows, scenes, rescued, model), firsts, strict=True)
+    ]
 
 
 def _with_lead(

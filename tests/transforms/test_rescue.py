@@ -117,6 +117,12 @@ def test_first_draw_that_holds_wins():
     assert [s.words for s in rescued.hypothesis.segments] == [(WORD,)]
 
 
+def test_language_stays_as_it_was_identified():
+    first = replace(LOOP, language="de", language_probability=0.7)
+    rescued = again(window(10.0, [(0.2, 9.8)]), first, Model(draws=[replace(GOOD, language="de", temperature=0.2)]))
+    assert (rescued.hypothesis.language, rescued.hypothesis.language_probability) == ("de", 0.7)
+
+
 def test_wider_search_comes_before_sampling():
     model = Model(wider=[replace(GOOD, avg_logprob=-0.3)])
     rescued = again(window(10.0, [(0.2, 9.8)]), LOOP, model)
@@ -154,7 +160,7 @@ def test_what_every_part_says_again_was_said_again():
     parts = [hypothesis((0.5, 8.5, said)), hypothesis((1.0, 8.5, said)), hypothesis((1.0, 9.0, said))]
     first = hypothesis((0.0, 30.0, " ".join([said] * 3)), compression_ratio=2.6)
     model = Model(heard=[replace(part, compression_ratio=2.5) for part in parts])
-    assert again(window(30.0, PAUSES), first, model).hypothesis is first
+    assert again(window(30.0, PAUSES), first, model).hypothesis == first
     rescued = again(window(30.0, PAUSES), first, Model(heard=parts))
     assert (rescued.hypothesis.text, rescued.flags) == (" ".join([said] * 3), ("rescued",))
 
