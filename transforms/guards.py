@@ -14,6 +14,8 @@ from transforms.windows import Span, spans_samples, to_window_s
 # Radford et al. 2022, section 4.5: the thresholds of their decoding heuristics
 NO_SPEECH_PROB = 0.6
 LOW_LOGPROB = -1.0
+# a burst that the detector takes for speech and the model does not: a click, the onset of a noise
+BRIEF_S = 0.5
 # where the second pass has not helped either, this is enough to take text for made up
 UNBELIEVED_NO_SPEECH_PROB = 0.2
 REPETITIVE_RATIO = 2.4
@@ -81,9 +83,9 @@ def doubts(hypothesis: Hypothesis, scene: Scene) -> tuple[str, ...]:
 
 
 def judge(hypothesis: Hypothesis, scene: Scene) -> Verdict:
-    """Silence, if the model says so and its words do not hold; otherwise reasons to look twice."""
+    """Silence, if the model says so and its words do not hold or are a burst; otherwise reasons to look twice."""
     flags = doubts(hypothesis, scene)
-    if hypothesis.text and flags and _says_silence(hypothesis):
+    if hypothesis.text and (flags or scene.speech_s < BRIEF_S) and _says_silence(hypothesis):
         return Verdict("no_speech", ("no_speech", *flags))
     return Verdict(None, flags)
 

@@ -43,6 +43,11 @@ class ListenOptions:
     # each window's own, where the model identifies it; otherwise one for the whole channel
     language_per_segment: bool = False
 
+    @property
+    def windowing(self) -> SpeechOptions:
+        """How speech is cut into windows: not across pauses where each window has a language of its own."""
+        return replace(self.speech, joins_over_pauses=not self.language_per_segment)
+
 
 class FindSpeech(beam.DoFn):
     """Yields the windows of an asset, and at its end, to the output HEARD, what else its rows need."""
@@ -127,7 +132,7 @@ def _listen_to_file(
     heard = replace(heard, info=info, flags=("dual_mono",) if is_dual_mono else ())
     for track in tracks:
         samples, totals, n_windows = TrackSamples(file, asset, track.channel), Totals(), 0
-        windows = cut_windows(samples, detector, options.speech, totals)
+        windows = cut_windows(samples, detector, options.windowing, totals)
         spoken, windows = language_of(windows, track, identify)
         for window in windows:
             n_windows += 1

@@ -35,6 +35,8 @@ class SpeechOptions:
     max_window_s: float = 30.0
     # how much of the recording one window may reach over, pauses that were cut out included
     max_extent_s: float = 60.0
+    # whether a window may go on after a pause that is cut out
+    joins_over_pauses: bool = True
 
     def __post_init__(self) -> None:
         ordered = {

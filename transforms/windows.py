@@ -175,6 +175,7 @@ class Packer:
         self._max_gap = to_samples(options.max_gap_s)
         self._max_window = to_samples(options.max_window_s)
         self._max_extent = to_samples(options.max_extent_s)
+        self._joins_over_pauses = options.joins_over_pauses
         # of the open window; its last span lacks the padding at its end until it is known what follows
         self._spans: tuple[Span, ...] = ()
         self._speech: tuple[Span, ...] = ()
@@ -185,7 +186,7 @@ class Packer:
         """Takes the next region; the window that it closes, if it does."""
         if self._spans:
             longer = self._with(region)
-            if self._fits(longer):
+            if self._fits(longer) and (self._joins_over_pauses or len(longer) == 1):
                 self._spans, self._speech = longer, (*self._speech, Span(*region))
                 return
             pause = region.start - self._spans[-1].end_sample

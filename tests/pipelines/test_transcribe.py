@@ -142,7 +142,9 @@ def test_silence_after_speech_stays_silent(tmp_path):
     quiet = np.concatenate([samples, np.zeros(300 * rate), hum, noise]).astype(np.float32)
     soundfile.write(tmp_path / "quiet.flac", quiet, rate)
     assert transcribe(tmp_path / "quiet.flac", tmp_path / "out") == 0
-    assert max(row["end_s"] for row in table(tmp_path / "out", "segments")) <= len(samples) / rate + 0.5
+    written = [row for row in table(tmp_path / "out", "segments") if row["text"]]
+    assert max(row["end_s"] for row in written) <= len(samples) / rate + 0.5
+    assert max(row["end_s"] for row in table(tmp_path / "out", "words")) <= len(samples) / rate
     (row,) = table(tmp_path / "out", "transcripts")
     assert row["text"].startswith("Good morning, this is Helen")
     assert row["duration_s"] == pytest.approx(900 + len(samples) / rate, abs=0.01)
@@ -311,9 +313,11 @@ def test_one_language_for_an_asset_or_one_for_each_window(base_model, speech, tm
     assert transcribe(tmp_path / "both.flac", tmp_path / "one", *flags) == 0
     assert {row["language"] for row in table(tmp_path / "one", "segments")} == {"de"}
     (row,) = table(tmp_path / "one", "transcripts")
-    assert (row["language"], row["flags"]) == ("de", [])
+    assert row["language"] == "de"
+    assert "several_languages" not in row["flags"]
     assert 0.5 < row["language_probability"] <= 1
     assert transcribe(tmp_path / "both.flac", tmp_path / "each", *flags, "--language_per_segment") == 0
     assert {row["language"] for row in table(tmp_path / "each", "segments")} == {"de", "fr"}
     (row,) = table(tmp_path / "each", "transcripts")
-    assert (row["language"], row["flags"]) == ("de", ["several_languages"])
+    assert row["language"] == "de"
+    assert "several_languages" in row["flags"]

@@ -43,6 +43,13 @@ def test_doubts(hypothesis, scene, codes):
     assert judge(hypothesis, scene).flags == codes
 
 
+def test_a_burst_is_no_word_where_the_model_hears_none():
+    burst = Scene(0.8, ((0.3, 0.5),))
+    assert judge(saying("You", no_speech_prob=0.9), burst).drop_rule == "no_speech"
+    assert judge(saying("Yes", no_speech_prob=0.3), burst).drop_rule is None
+    assert judge(saying("You", no_speech_prob=0.9), Scene(1.5, ((0.3, 1.0),))).drop_rule is None
+
+
 @pytest.mark.parametrize(
     ("hypothesis", "rule"),
     [

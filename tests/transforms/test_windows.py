@@ -1,6 +1,7 @@
 """Windows hold all the speech of a recording once, and know where it came from."""
 
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from model.vad import load_detector
 from tests.model.test_vad import read_clip
-from transforms.speech import RegionFinder, SpeechOptions, frame_rms
-from transforms.windows import Span, Totals, cut_windows, spans_samples, to_asset_s
+from transforms.speech import Region, RegionFinder, SpeechOptions, frame_rms
+from transforms.windows import Packer, Span, Totals, cut_windows, spans_samples, to_asset_s
 
 FRAME = 1600  # 0.1 s
 SMALL = SpeechOptions(max_window_s=6, max_extent_s=12, max_gap_s=1)
@@ -218,3 +219,13 @@ def test_a_real_recording_loses_nothing(speech):
     probabilities = load_detector().probabilities(samples)
     for window in windows[:-1]:
         assert probabilities[window.spans[-1].end_sample // 512] < 0.35
+
+
+def test_windows_that_do_not_join_over_pauses_have_one_span():
+    regions = [Region(0, 16_000), Region(round(1.5 * 16_000), 2 * 16_000), Region(5 * 16_000, 6 * 16_000)]
+    spans = {}
+    for joins in (True, False):
+        packer = Packer(replace(SMALL, joins_over_pauses=joins))
+        packed = [window for region in regions for window in packer.add(region)] + list(packer.close(10 * 16_000))
+        spans[joins] = [len(window.spans) for window in packed]
+    assert spans == {True: [2], False: [1, 1]}
