@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from model.recognizer import UNSPACED_LANGUAGES, Hypothesis, TimedText
+from model.recognizer import SAMPLE_RATE_HZ, UNSPACED_LANGUAGES, Hypothesis, TimedText
 from transforms.loops import find_loop, units_of
 from transforms.windows import Span, spans_samples, to_window_s
 
@@ -65,7 +65,7 @@ class Verdict:
 def scene_of(spans: Sequence[Span], speech: Iterable[Span], prompt: str) -> Scene:
     """The scene of a window of these spans of its recording."""
     heard = tuple((to_window_s(spans, s.start_sample), to_window_s(spans, s.end_sample)) for s in speech)
-    return Scene(spans_samples(spans) / 16_000, heard, prompt)
+    return Scene(spans_samples(spans) / SAMPLE_RATE_HZ, heard, prompt)
 
 
 def doubts(hypothesis: Hypothesis, scene: Scene) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def doubts(hypothesis: Hypothesis, scene: Scene) -> tuple[str, ...]:
         "too_fast": len(said) > MAX_SPARE_UNITS + _fastest(hypothesis.language) * scene.speech_s,
         "ngram_loop": find_loop(said) is not None,
         "repeats_prompt": _repeats(said, [unit.said for unit in units_of(scene.prompt, hypothesis.language)]),
-        "no_text": not hypothesis.text and scene.speech_s >= MIN_UNCOVERED_S and not _says_silence(hypothesis),
+        "no_text": not hypothesis.text and scene.speech_s >= MIN_UNCOVERED_S and not says_silence(hypothesis),
     }
     return tuple(code for code, fails in tests.items() if fails)
 
@@ -85,7 +85,7 @@ def doubts(hypothesis: Hypothesis, scene: Scene) -> tuple[str, ...]:
 def judge(hypothesis: Hypothesis, scene: Scene) -> Verdict:
     """Silence, if the model says so and its words do not hold or are a burst; otherwise reasons to look twice."""
     flags = doubts(hypothesis, scene)
-    if hypothesis.text and (flags or scene.speech_s < BRIEF_S) and _says_silence(hypothesis):
+    if hypothesis.text and (flags or scene.speech_s < BRIEF_S) and says_silence(hypothesis):
         return Verdict("no_speech", ("no_speech", *flags))
     return Verdict(None, flags)
 
@@ -111,7 +111,8 @@ def uncovered(speech: Iterable[Stretch], segments: Sequence[TimedText]) -> list[
     return found
 
 
-def _says_silence(hypothesis: Hypothesis) -> bool:
+def says_silence(hypothesis: Hypothesis) -> bool:
+    """Whether the model itself takes the window for silence."""
     return hypothesis.no_speech_prob is not None and hypothesis.no_speech_prob > NO_SPEECH_PROB
 
 

@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from model.recognizer import Hypothesis, TimedText, TimedWord
-from transforms.guards import UNBELIEVED_NO_SPEECH_PROB, Scene, Stretch, Verdict, is_outside_speech, judge, uncovered
+from transforms.guards import (
+    UNBELIEVED_NO_SPEECH_PROB,
+    Scene,
+    Stretch,
+    Verdict,
+    is_outside_speech,
+    judge,
+    says_silence,
+    uncovered,
+)
 from transforms.loops import repeats_cut
 
 # set by the second pass where a repetition was heard again in each part of the window alone
@@ -55,7 +64,7 @@ def pieces(hypothesis: Hypothesis, scene: Scene, flags: Sequence[str]) -> list[P
         own = {*verdict.flags, *flags, *segment.flags}
         if is_outside_speech(segment, scene):
             own.add("outside_speech")
-            if not verdict.drop_rule and ({"low_logprob"} & own or (hypothesis.no_speech_prob or 0.0) > 0.6):
+            if not verdict.drop_rule and ({"low_logprob"} & own or says_silence(hypothesis)):
                 ranges, rule = [(0, len(segment.text))], "outside_speech"
         found.append(_cut(segment, ranges, rule, sorted(own)))
     for stretch in _unwritten(hypothesis, scene):

@@ -40,9 +40,10 @@ class Rescued:
 
 def needs_rescue(window: Window, hypothesis: Hypothesis, scene: Scene) -> bool:
     """Whether a second pass may do better."""
-    if judge(hypothesis, scene).drop_rule:
+    verdict = judge(hypothesis, scene)
+    if verdict.drop_rule:
         return False
-    return bool(doubts(hypothesis, scene) or _left_out(hypothesis, scene) or may_gain_by_lead(window, hypothesis))
+    return bool(verdict.flags or _left_out(hypothesis, scene) or may_gain_by_lead(window, hypothesis))
 
 
 def may_gain_by_lead(window: Window, hypothesis: Hypothesis) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, TimedText, TimedWord
+from transforms.speech import to_samples
 from transforms.windows import Window
 
 LEAD_S = 0.2
@@ -48,7 +49,7 @@ def take_of(window: Window, window_samples: int) -> Take:
 
 def take_with_lead(window: Window, window_samples: int) -> Take:
     """The samples of a window after LEAD_S of silence, or as much of it as there is room for."""
-    return Take(window.samples, min(round(LEAD_S * SAMPLE_RATE_HZ), window_samples - len(window.samples)))
+    return Take(window.samples, min(to_samples(LEAD_S), window_samples - len(window.samples)))
 
 
 def is_first(window: Window) -> bool:
@@ -58,7 +59,7 @@ def is_first(window: Window) -> bool:
 
 def begins_loud(samples: np.ndarray) -> bool:
     """Whether samples [n] set in without a moment of silence."""
-    onset = samples[: round(ONSET_S * SAMPLE_RATE_HZ)]
+    onset = samples[: to_samples(ONSET_S)]
     threshold = 10 ** (LOUD_ONSET_DB / 10)
     return len(samples) > 0 and _mean_square(onset) > threshold * _mean_square(samples)
 
