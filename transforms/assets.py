@@ -60,3 +60,8 @@ def part_uri(path: str, start_s: float | None, end_s: float | None) -> str:
         return path
     start, end = ("" if s is None else f"{s:g}" for s in (start_s or 0.0, end_s))
     return f"{path}#t={start}" + (f",{end}" if end else "")
+
+
+def channel_order(channel: int | None) -> int:
+    """Where a channel sorts: all channels mixed come first."""
+    return -1 if channel is None else channel

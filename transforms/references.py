@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from model.errors import BeamscribeError
 from transforms import storage
-from transforms.assets import part_uri
+from transforms.assets import channel_order, part_uri
 from transforms.manifests import ManifestRow, is_manifest, read_manifest
 
 
@@ -50,7 +50,7 @@ def find_references(names: Sequence[str], corpora: Sequence[str] = ()) -> Refere
     if not found:
         raise BeamscribeError(f"no row of {', '.join(names)} has a `reference`; name files that have that column")
     _refuse_overlaps(found)
-    ordered = sorted(found.values(), key=lambda r: (r.uri, -1 if r.channel is None else r.channel))
+    ordered = sorted(found.values(), key=lambda r: (r.uri, channel_order(r.channel)))
     return References(tuple(ordered), n_without)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from transforms.assets import channel_order
 from transforms.score_rows import GroupScoreRow, UtteranceScoreRow
 from transforms.scoring import rate
 
@@ -131,7 +132,7 @@ def in_reading_order(rows: Iterable[GroupScoreRow]) -> list[GroupScoreRow]:
 
 def score_group(group: Group, utterances: Iterable[Counts], evaluation: Evaluation) -> GroupScoreRow:
     """The row of a group. The order of its utterances changes nothing."""
-    counts = sorted(utterances, key=lambda c: (c.uri, -1 if c.channel is None else c.channel))
+    counts = sorted(utterances, key=lambda c: (c.uri, channel_order(c.channel)))
     words, errors = [c.words for c in counts], [c.errors for c in counts]
     speech_s = math.fsum(c.speech_s for c in counts)
     low, high = bootstrap_interval(errors, words, evaluation.n_bootstrap, _seed(evaluation.seed, group))

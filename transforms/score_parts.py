@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms import storage
+from transforms.assets import channel_order
 from transforms.commit import PartOf, stage_part
 from transforms.score_groups import in_reading_order
 from transforms.score_rows import GroupScoreRow, UtteranceScoreRow
@@ -62,7 +63,7 @@ class ScoreAsset(beam.DoFn):
 def stage_utterances(element: tuple[int, Iterable[UtteranceScoreRow]], parts: PartOf) -> dict[str, int]:
     """Writes the scores of a shard, sorted. A retry writes the same file again. Returns the number of rows."""
     shard, rows = element
-    ordered = sorted(rows, key=lambda row: (row.uri, -1 if row.channel is None else row.channel))
+    ordered = sorted(rows, key=lambda row: (row.uri, channel_order(row.channel)))
     return stage_part(parts, shard, {"utterance_scores": ordered})
 
 

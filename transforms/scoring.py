@@ -10,6 +10,7 @@ from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from model.recognizer import UNSPACED_LANGUAGES
+from transforms.assets import channel_order
 from transforms.references import Reference
 from transforms.score_rows import UtteranceScoreRow
 
@@ -98,7 +99,7 @@ def score_utterance(
 
     No transcript at all counts as an empty hypothesis.
     """
-    transcripts = sorted(transcripts, key=_channel_order)
+    transcripts = sorted(transcripts, key=lambda t: channel_order(t.channel))
     spans = list(spans)
     language = reference.language or next((t.language for t in transcripts if t.language), None)
     said = normalise(reference.text, language)
@@ -132,10 +133,6 @@ def score_utterance(
     )
 
 
-def _channel_order(transcript: Transcript) -> int:
-    return -1 if transcript.channel is None else transcript.channel
-
-
 def _text_s(spans: Sequence[Span]) -> float:
     return math.fsum(span.seconds for span in spans if span.has_text)
 
@@ -165,7 +162,7 @@ def score_asset(
 
     A reference that names a channel meets the transcript of that channel; one that names none meets all of them.
     """
-    references = sorted(references, key=lambda r: -1 if r.channel is None else r.channel)
+    references = sorted(references, key=lambda r: channel_order(r.channel))
     transcripts, spans = list(transcripts), list(spans)
     named = {reference.channel for reference in references}
     scores = [

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from model.errors import BeamscribeError
 from transforms import storage
+from transforms.assets import channel_order
 
 COLUMNS = {
     "transcripts": ["uri", "channel", "duration_s", "status", "language", "text"],
@@ -106,8 +107,3 @@ def gather(uri: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Spoken:
     ]
     transcripts.sort(key=lambda transcript: channel_order(transcript.channel))
     return Spoken(uri, tuple(transcripts), tuple(segments))
-
-
-def channel_order(channel: int | None) -> int:
-    """Where a channel sorts: all channels mixed come first."""
-    return -1 if channel is None else channel

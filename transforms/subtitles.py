@@ -8,9 +8,10 @@ from typing import Any
 import apache_beam as beam
 
 from transforms import storage
+from transforms.assets import channel_order
 from transforms.cues import Cue, CueOptions, channel_cues
 from transforms.file_names import file_name
-from transforms.spoken import Segment, Spoken, Word, channel_order, gather
+from transforms.spoken import Segment, Spoken, Word, gather
 from transforms.word_times import plain, split_at_pauses
 
 
