@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from model.errors import BeamscribeError
 from pipelines.options import Parser
 from transforms import storage
-from transforms.planning import table_parts
+from transforms.history import table_parts
 from transforms.tables import schema_of, tables_page
 
 

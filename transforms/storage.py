@@ -131,6 +131,11 @@ def stat(path: str) -> FileInfo | None:
     return found[0] if found else None
 
 
+def etag(path: str) -> str | None:
+    """What an object store calls this version of a file; None on a local disk. Costs a request."""
+    return None if is_local(path) else FileSystems.checksum(path)
+
+
 def match(pattern: str) -> list[FileInfo]:
     """The files that a glob names (`*`, `?`, `[…]`, and `**` across folders), sorted by path."""
     try:
@@ -191,3 +196,10 @@ def list_files(folder: str) -> Iterator[FileInfo]:
         folders.sort()
         yield from filter(None, (_local_info(os.path.join(root, name)) for name in sorted(names)))
     yield from (FileInfo(path, None, None) for path in unlisted)
+
+
+def files_named(folder: str, ending: str) -> list[FileInfo]:
+    """The files below a folder whose names end so, in order; none where there is no folder."""
+    if is_local(folder) and not os.path.isdir(folder):
+        return []
+    return [info for info in list_files(folder) if info.path.endswith(ending)]
