@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
 from model.recognizer import DecodeOptions
+from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
 
 DEFAULT_WORKERS = os.cpu_count() or 1
@@ -38,6 +39,7 @@ class TranscribeOptions:
     batch_windows: int
     max_failed_fraction: float
     retry_failed: bool
+    asset_timeout_s: float
     # for Beam, unchanged, completed with the default runner
     beam_args: tuple[str, ...]
 
@@ -113,6 +115,13 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
         help="exit 3 where a larger part of the assets failed (default: %(default)s)",
     )
     run.add_argument("--retry_failed", action="store_true", help="try assets again that failed for good before")
+    run.add_argument(
+        "--asset_timeout_s",
+        type=float,
+        default=ASSET_TIMEOUT_S,
+        metavar="SECONDS",
+        help="give a file up whose decoding takes longer, recognition not counted (default: %(default)g)",
+    )
     parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
 
 
@@ -137,6 +146,7 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         batch_windows=args.batch_windows,
         max_failed_fraction=args.max_failed_fraction,
         retry_failed=args.retry_failed,
+        asset_timeout_s=args.asset_timeout_s,
         beam_args=beam_args(rest, parser),
     )
 
@@ -148,6 +158,8 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
     if args.language and args.language_per_segment:
         raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
+    if not 0 < args.asset_timeout_s < float("inf"):
+        raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 

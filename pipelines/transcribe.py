@@ -112,7 +112,9 @@ def build(job: Job, parts: PartOf, plan_path: str) -> beam.Pipeline:
     """The pipeline, in reading order."""
     options = job.options
     provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, options.decode.prompt)
-    listen = ListenOptions(options.channels, options.language, options.speech, options.language_per_segment)
+    listen = ListenOptions(
+        options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
+    )
     pipeline = beam.Pipeline(options=beam_options(options.beam_args))
     heard = (
         pipeline
