@@ -29,8 +29,8 @@ T = TypeVar("T")
 ASSET_TIMEOUT_S = 600.0
 # above what the process has before it opens anything, about 0.3 GB of address space
 MEMORY_LIMIT_BYTES = 2 << 30
-# A file of more sound than a week is taken for one that expands without end.
-MAX_ASSET_S = 7 * 24 * 3600.0
+# A file of more sound than four days is taken for one that expands without end.
+MAX_ASSET_S = 100 * 3600.0
 # so that a leak in a decoder does not come near the limit
 _MAX_ASSETS_A_PROCESS = 1000
 # A stuck decoder whose worker is gone ends after so many times the time-out.

@@ -59,10 +59,8 @@ def info_of(header: dict[str, Any]) -> AudioInfo:
     """What the file says of its sound."""
     match header.get("info"):
         case {"sample_rate_hz": int(rate_hz), "channels": int(channels), "codec": str(codec), "duration_s": duration_s}:
-            if duration_s is not None and not isinstance(duration_s, int | float):
-                raise FrameError(f"a duration of {duration_s!r}")
             try:
-                return AudioInfo(rate_hz, channels, codec[:100], duration_s)
+                return AudioInfo(int(rate_hz), int(channels), _line(codec), _seconds(duration_s))
             except AudioDecodeError as error:
                 raise FrameError(str(error)) from error
         case other:
@@ -82,12 +80,13 @@ def tracks_of(header: dict[str, Any]) -> Tracks:
 def ending_of(header: dict[str, Any], n_samples: int) -> Ending:
     """How the samples ended, `n_samples` having come."""
     match header:
-        case {"duration_s": int() | float() as duration_s, "damage": None | str() as damage, "flags": list(flags)}:
-            if not abs(duration_s - n_samples / SAMPLE_RATE_HZ) <= _DURATION_TOLERANCE_S:
-                raise FrameError(f"{n_samples} samples for {duration_s!r} s")
+        case {"duration_s": said, "damage": None | str() as damage, "flags": list(flags)}:
+            duration_s = _seconds(said)
+            if duration_s is None or abs(duration_s - n_samples / SAMPLE_RATE_HZ) > _DURATION_TOLERANCE_S:
+                raise FrameError(f"{n_samples} samples for {said!r} s")
             if not all(isinstance(flag, str) and flag in _FLAGS for flag in flags):
                 raise FrameError(f"flags {flags!r}")
-            failure = None if damage is None else Failure("decode", "AudioDecodeError", one_line(damage), False)
+            failure = None if damage is None else Failure("decode", "AudioDecodeError", _line(damage), False)
             return Ending(duration_s, failure, tuple(flags))
         case other:
             raise FrameError(f"as an end {other!r}")
@@ -97,6 +96,20 @@ def failure_of(header: dict[str, Any]) -> Failure:
     """Why the file cannot be decoded."""
     match header:
         case {"stage": "open" | "decode" as stage, "error_type": str(error_type), "message": str(message)}:
-            return Failure(stage, one_line(error_type), one_line(message) or one_line(error_type), retriable=False)
+            return Failure(stage, _line(error_type), _line(message) or _line(error_type), retriable=False)
         case other:
             raise FrameError(f"as a failure {other!r}")
+
+
+def _seconds(value: Any) -> float | None:
+    if value is None:
+        return None
+    # a header may claim what it likes, but numbers end somewhere
+    if not isinstance(value, int | float) or not abs(value) < 1e30:
+        raise FrameError(f"as seconds {value!r}")
+    return float(value)
+
+
+def _line(message: str) -> str:
+    # JSON can carry halves of surrogate pairs, which no table can
+    return one_line(message.encode("utf8", "replace").decode())
