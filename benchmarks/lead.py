@@ -17,6 +17,7 @@ from model.registry import load_recognizer, resolve_model
 from model.vad import load_detector
 from transforms import storage, takes
 from transforms.assets import Asset, WorkItem
+from transforms.decoder import Decoder
 from transforms.heard import Heard
 from transforms.listen import ListenOptions, listen
 from transforms.recognize import DoubtfulWindow, RecognizedWindow, WindowTask, recognize, recognize_again
@@ -28,14 +29,14 @@ LEADS_S = (0.0, 0.1, 0.2, 0.3, 0.5)
 
 def windows_of(clips: Sequence[Clip]) -> list[WindowTask]:
     """The windows of all clips, the clips' channels mixed."""
-    detector, options = load_detector(), ListenOptions("mix", "en", SpeechOptions())
+    detector, decoder, options = load_detector(), Decoder(), ListenOptions("mix", "en", SpeechOptions())
     found = []
     for clip in clips:
         info = storage.stat(clip.uri)
         if info is None:
             raise SystemExit(f"{clip.uri} is missing: copy the recordings again")
         item = WorkItem(Asset(clip.uri, clip.uri, info.size_bytes, info.modified_at_us), "", 1)
-        found += [task for task in listen(item, options, detector) if not isinstance(task, Heard)]
+        found += [task for task in listen(item, options, detector, decoder) if not isinstance(task, Heard)]
     return found
 
 

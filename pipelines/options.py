@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
 from model.recognizer import DecodeOptions
+from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
 
 DEFAULT_WORKERS = os.cpu_count() or 1
@@ -43,6 +44,7 @@ class TranscribeOptions:
     max_hours: float | None
     # what it takes on first: largest, oldest
     first: str
+    asset_timeout_s: float
     # for Beam, unchanged, completed with the default runner
     beam_args: tuple[str, ...]
 
@@ -130,6 +132,13 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--prune", action="store_true", help="take rows out of the tables whose asset is no longer among the inputs"
     )
+    run.add_argument(
+        "--asset_timeout_s",
+        type=float,
+        default=ASSET_TIMEOUT_S,
+        metavar="SECONDS",
+        help="give a file up whose decoding takes longer, recognition not counted (default: %(default)g)",
+    )
     parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
 
 
@@ -157,6 +166,7 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         prune=args.prune,
         max_hours=args.max_hours,
         first=args.first,
+        asset_timeout_s=args.asset_timeout_s,
         beam_args=beam_args(rest, parser),
     )
 
@@ -170,6 +180,8 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
     if args.max_hours is not None and not args.max_hours > 0:
         raise BeamscribeError(f"--max_hours {args.max_hours:g}: needs more than 0")
+    if not 0 < args.asset_timeout_s < float("inf"):
+        raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 

@@ -146,7 +146,9 @@ def build(job: Job, parts: PartOf, store: ResultStore, plan_path: str, staged_pa
 def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan_path: str) -> beam.PCollection:
     """The first part of the pipeline: uri and record of all that is heard in the items of a plan, staged."""
     options = job.options
-    listen = ListenOptions(options.channels, options.language, options.speech, options.language_per_segment)
+    listen = ListenOptions(
+        options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
+    )
     heard = (
         pipeline
         | "Start" >> beam.Create([plan_path])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import textwrap
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,21 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("BEAMSCRIBE_REQUIRE_ALL"):
         pytest.fail(f"missing prerequisite: {what}")
     pytest.skip(f"MISSING PREREQUISITE: {what}")
+
+
+@pytest.fixture
+def child_runs(monkeypatch, tmp_path):
+    """child_runs(code): decoders' processes that are started from now on run this first, on `channel_samples`."""
+
+    def run_first(code: str) -> None:
+        start = "import os, signal, time\nfrom transforms import channel_samples\n" + textwrap.dedent(code)
+        # Python's own hook for code at its start; the processes get the modules' path from this one
+        folder = tmp_path / "runs_first"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(start)
+        monkeypatch.syspath_prepend(folder)
+
+    return run_first
 
 
 @pytest.fixture(scope="session")

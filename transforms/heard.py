@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from transforms import storage
 from transforms.assets import WorkItem
 from transforms.audio import AudioInfo
 
@@ -16,6 +17,11 @@ class Failure:
     message: str
     # another try may succeed
     retriable: bool
+
+
+def one_line(text: object) -> str:
+    """A message as a failure carries it: one line that any table can hold, of 500 characters at most."""
+    return " ".join(storage.printable(str(text)).split())[:500]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ straight to the operating system; everything with a scheme (`s3://`, `gs://`, `a
 
 import os
 import shutil
+import stat as stat_module
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,18 @@ from apache_beam.io.filesystems import FileSystems
 
 MICROSECONDS = 1_000_000
 REMOTE_BUFFER_BYTES = 1 << 20
+
+
+_NOT_FILES = {
+    stat_module.S_IFIFO: "pipe",
+    stat_module.S_IFSOCK: "socket",
+    stat_module.S_IFCHR: "device",
+    stat_module.S_IFBLK: "device",
+}
+
+
+class NotAFileError(OSError):
+    """What has the name of a file is something that gives bytes without end, or waits for them."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,18 @@ def join(folder: str, *parts: str) -> str:
 
 
 def open_read(path: str) -> BinaryIO:
-    """A seekable binary file, never decompressed."""
+    """A seekable binary file, never decompressed. Raises NotAFileError for a pipe, a socket or a device."""
     if is_local(path):
-        return open(path, "rb")
+        return open(path, "rb", opener=_open_file)
     return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+
+
+def _open_file(path: str, flags: int) -> int:
+    # looked at first: to open a device may set it going, and to open a pipe is to wait for somebody who writes
+    kind = _NOT_FILES.get(stat_module.S_IFMT(os.stat(path).st_mode))
+    if kind is not None:
+        raise NotAFileError(f"{path} is a {kind}; copy what it gives into a file")
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_whole(path: str) -> bytes:
@@ -160,6 +181,11 @@ def _local_info(path: str) -> FileInfo | None:
     except OSError:  # vanished between listing and looking, or a dangling link
         return None
     return FileInfo(path, status.st_size, status.st_mtime_ns // 1000)
+
+
+def exists(path: str) -> bool:
+    """Whether there is anything of this name, be it no file."""
+    return os.path.exists(path) if is_local(path) else stat(path) is not None or is_folder(path)
 
 
 def is_folder(path: str) -> bool:

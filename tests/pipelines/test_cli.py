@@ -35,6 +35,8 @@ def options(*argv):
         (["--input", SAMPLES, "--output", "OUT", "--channels", "left"], "--channels left: needs mix, separate"),
         (["--input", SAMPLES, "--output", "OUT", "--max_failed_fraction", "2"], "needs a fraction"),
         (["--input", SAMPLES, "--output", "OUT", "--speech_threshold", "1"], "needs a probability"),
+        (["--input", SAMPLES, "--output", "OUT", "--asset_timeout_s", "0"], "--asset_timeout_s 0: needs a number of"),
+        (["--input", SAMPLES, "--output", "OUT", "--asset_timeout_s", "nan"], "--asset_timeout_s nan: needs a number"),
         (["--input", SAMPLES, "--output", "OUT", "--beam_sise", "1"], "did you mean --beam_size?"),
         (["--input", SAMPLES, "--output", "OUT", "--beam", "1"], "unknown flag --beam"),
     ],
@@ -75,7 +77,10 @@ def test_runner_is_named_and_beam_flags_pass_unchanged():
 
 
 def test_configuration_hash_covers_what_changes_rows_and_nothing_else():
-    same = options("--batch_windows", "3", "--direct_num_workers=1", "--max_failed_fraction", "0.5", "--retry_failed")
+    same = options(
+        *("--batch_windows", "3", "--direct_num_workers=1", "--max_failed_fraction", "0.5", "--retry_failed"),
+        *("--asset_timeout_s", "7"),
+    )
     assert same.that_change_rows() == options().that_change_rows()
     flags = (
         "--beam_size=1",

@@ -16,11 +16,12 @@ import sys
 from model.vad import load_detector
 from transforms import storage
 from transforms.assets import Asset, WorkItem
+from transforms.decoder import Decoder
 from transforms.listen import ListenOptions, listen
 from transforms.speech import SpeechOptions
 info = storage.stat(sys.argv[1])
 item = WorkItem(Asset(info.path, info.path, info.size_bytes, info.modified_at_us), "config", 1)
-n_found = sum(1 for _ in listen(item, ListenOptions("mix", "en", SpeechOptions()), load_detector()))
+n_found = sum(1 for _ in listen(item, ListenOptions("mix", "en", SpeechOptions()), load_detector(), Decoder()))
 assert n_found > 1
 """
 TRANSCRIBE = """

@@ -1,6 +1,7 @@
 """From an asset to its windows of speech, and what is said of assets that are broken."""
 
 import hashlib
+from contextlib import closing
 from dataclasses import replace
 
 import librosa
@@ -10,9 +11,9 @@ import soundfile
 
 from model.vad import load_detector
 from tests.conftest import REPOSITORY
-from transforms import listen as listening
 from transforms import storage
 from transforms.assets import Asset, Track, WorkItem
+from transforms.decoder import Decoder
 from transforms.heard import Heard
 from transforms.languages import Spoken
 from transforms.listen import ListenOptions, listen
@@ -27,8 +28,9 @@ def item(path, **values):
     return WorkItem(replace(Asset(str(path), str(path), info.size_bytes, info.modified_at_us), **values), "config", 1)
 
 
-def hear(work_item, options=MIX):
-    *tasks, heard = listen(work_item, options, load_detector())
+def hear(work_item, options=MIX, identify=None):
+    with closing(Decoder(options.asset_timeout_s)) as decoder:
+        *tasks, heard = listen(work_item, options, load_detector(), decoder, identify)
     assert isinstance(heard, Heard)
     return tasks, heard
 
@@ -130,11 +132,12 @@ def test_truncated_file_is_heard_as_far_as_it_goes(tmp_path, voice):
     assert (heard.failure.stage, heard.failure.retriable, heard.usable) == ("decode", False, True)
 
 
-def test_whatever_a_decoder_raises_is_a_failure_of_this_file_alone(monkeypatch):
-    def broken(file):
-        raise ZeroDivisionError("rate\nis 0")
-
-    monkeypatch.setattr(listening, "open_audio", broken)
+def test_whatever_a_decoder_raises_is_a_failure_of_this_file_alone(child_runs):
+    child_runs("""
+        def broken(file):
+            raise ZeroDivisionError("rate\\nis 0")
+        channel_samples.open_audio = broken
+    """)
     _, heard = hear(item(CALL))
     assert (heard.failure.error_type, heard.failure.message) == ("ZeroDivisionError", "rate is 0")
 
@@ -147,11 +150,11 @@ def test_language_is_asked_of_the_first_windows_and_is_that_of_all(tmp_path, voi
         asked.append(len(windows))
         return Spoken("fr", 0.75)
 
-    *tasks, heard = listen(item(path), replace(MIX, language=None), load_detector(), identify)
+    tasks, heard = hear(item(path), replace(MIX, language=None), identify)
     assert asked == [len(tasks)]
     assert [task.language for task in tasks] == ["fr"] * len(tasks)
     assert (heard.tracks[0].language, heard.tracks[0].language_probability) == ("fr", 0.75)
-    *tasks, heard = listen(item(path), MIX, load_detector(), identify)
+    tasks, heard = hear(item(path), MIX, identify)
     assert len(asked) == 1
     assert ({task.language for task in tasks}, heard.tracks[0].language) == ({"en"}, None)
 
