@@ -1,6 +1,8 @@
 """A run before it starts: its command line checked, its inputs found and held against what is done."""
 
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 from model.errors import BeamscribeError
@@ -8,6 +10,7 @@ from model.registry import ModelFiles, check_options, resolve_model
 from pipelines.options import TranscribeOptions
 from transforms import storage
 from transforms.assets import Asset, WorkItem
+from transforms.decoder import DecodeFailedError, Decoder
 from transforms.estimates import Estimate, bounded, estimate
 from transforms.history import History, read_history
 from transforms.inputs import Inputs, find_inputs
@@ -75,7 +78,8 @@ def make_plan(checked: Checked) -> Job:
     plan = plan_work(
         checked.inputs.assets, history, checked.version, retry_failed=options.retry_failed, prune=options.prune
     )
-    sizes = estimate(plan.work, history, length_of)
+    with closing(Decoder(options.asset_timeout_s)) as decoder:
+        sizes = estimate(plan.work, history, partial(length_of, decoder))
     if options.max_hours is not None:
         items = plan.work if options.first == "largest" else sorted(plan.work, key=_age)
         taken, deferred = bounded(items, sizes, options.max_hours * 3600)
@@ -87,6 +91,10 @@ def _age(item: WorkItem) -> tuple[int, str]:
     return item.asset.modified_at_us or 0, item.asset.uri
 
 
-def length_of(asset: Asset) -> float | None:
+def length_of(decoder: Decoder, asset: Asset) -> float | None:
     """Seconds of a file as its header says, or its decoder guesses; None where it cannot be opened."""
-    return None
+    try:
+        with storage.open_read(asset.path) as file:
+            return decoder.open(file).probe().duration_s
+    except (OSError, DecodeFailedError):  # the run tells
+        return None
