@@ -16,6 +16,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of two processes that share the files neither then waits long for the other."""
+    items.sort(key=lambda item: "pipelines" not in item.path.parts)
+
+
 def missing(what: str) -> NoReturn:
     """Skips the test loudly, or fails it where BEAMSCRIBE_REQUIRE_ALL says that nothing may be missing."""
     if os.environ.get("BEAMSCRIBE_REQUIRE_ALL"):
