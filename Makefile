@@ -14,7 +14,7 @@ demo: .venv/installed  ## transcribe samples/ into out/ and print the transcript
 	$(BIN)/beamscribe show out
 
 test: .venv/installed-test  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff check

@@ -3,13 +3,23 @@
 import json
 import os
 import textwrap
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from model.recognizer import DecodeOptions, Recognizer
+from model.registry import ModelFiles, load_recognizer
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: of two processes that share the files neither then waits long for the other."""
+    items.sort(key=lambda item: "pipelines" not in item.path.parts)
 
 
 def missing(what: str) -> NoReturn:
@@ -62,3 +72,18 @@ def base_model() -> Path:
     from tests.base_model import base_model_folder
 
     return base_model_folder()
+
+
+@pytest.fixture(scope="module")
+def kept_recognizers() -> Iterator[None]:
+    """Pipelines in this process load and trace each recogniser once, whatever other options run between them."""
+    from transforms import recognize
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recognize, "load_recognizer", _load_kept)
+        yield
+
+
+@cache
+def _load_kept(files: ModelFiles, options: DecodeOptions) -> Recognizer:
+    return load_recognizer(files, options)

@@ -16,7 +16,7 @@ BLOCKS = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(kept_recognizers, tmp_path_factory):
     """A folder with what `make demo` leaves in it."""
     folder = tmp_path_factory.mktemp("demo")
     assert main(["transcribe", "--input", str(REPOSITORY / "samples"), "--output", str(folder / "out")]) == 0

@@ -51,7 +51,6 @@ class Aligner:
         self._no_timestamps = no_timestamps
         self._eot = eot
         self._read = _read_function(network, list(self._heads), context, eot)
-        self._follow = tf.function(token_starts, jit_compile=True)
 
     def warm_up(self, context: list[KeysValues], sot_sequence: Sequence[int]) -> None:
         """Traces and compiles for texts of up to two sentences and for those of a window full of speech."""
@@ -102,11 +101,13 @@ class Aligner:
             own_queries.append(tf.pad(own, [[0, 0], [0, size - own.shape[1]], [0, 0]]))
             own_keys.append(tf.gather(context[layer].keys[row], heads))
         counts = (tf.constant(n_tokens), tf.constant(n_positions))
-        starts, _ = self._follow(own_queries, own_keys, n_before, *counts)
+        starts, _ = token_starts(own_queries, own_keys, n_before, *counts)
         # one for each text token and one for the end
         return starts.numpy()[: n_tokens - n_before - 1]
 
 
+# it holds no weights: what is compiled for a shape serves every network of a process
+@tf.function(jit_compile=True)
 def token_starts(
     queries: list[tf.Tensor], keys: list[tf.Tensor], n_before: int, n_tokens: tf.Tensor, n_positions: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -2,7 +2,6 @@
 
 import difflib
 import string
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from model.whisper.network import build_network, logits
 from model.whisper.recognizer import WhisperRecognizer
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.warping import warp
-from tests.model.whisper_helpers import TINY, TINY_GRAMMAR, load_window, load_windows, random_network
+from tests.model.whisper_helpers import TINY, TINY_GRAMMAR, load_windows, random_network
 
 N_CLIPS = 8
 compiled_warp = tf.function(warp, jit_compile=True)
@@ -185,28 +184,3 @@ def test_without_word_times_nothing_is_aligned(tiny_en: Path, heard: list[Hypoth
     assert plain.recognize(windows[:2], [None] * 2) == without
     assert plain.align(windows[:2], without) == without
     assert plain._aligner is None
-
-
-def first_window(speech: Path, clips: Sequence[dict], language: str) -> np.ndarray:
-    uri = next(c["uri"] for c in clips if c["corpus"] == "multilingual" and c["language"] == language)
-    return load_window(speech / uri)[None]
-
-
-def test_characters_are_timed_where_there_are_no_spaces(base_model: Path, speech: Path, clips: list[dict]) -> None:
-    language = next(c["language"] for c in clips if c["corpus"] == "multilingual" and c["language"] in ("ja", "zh"))
-    found = load(base_model, batch_windows=2).recognize(first_window(speech, clips, language), [language])[0]
-    words = words_of(found)
-    assert "".join(word.word for word in words) == "".join(found.text.split())
-    # some tokens are two characters
-    assert len(found.text) / 2 < len(words) <= len(found.text)
-    times_s = [time_s for word in words for time_s in (word.start_s, word.end_s)]
-    assert times_s == sorted(times_s)
-    assert not any("�" in word.word for word in words)
-
-
-def test_a_translation_is_timed_in_english_words(base_model: Path, speech: Path, clips: list[dict]) -> None:
-    translator = load(base_model, batch_windows=2, task="translate")
-    found = translator.recognize(first_window(speech, clips, "fr"), ["fr"])[0]
-    assert " ".join(word.word for word in words_of(found)) == found.text
-    times_s = [time_s for word in words_of(found) for time_s in (word.start_s, word.end_s)]
-    assert times_s == sorted(times_s)

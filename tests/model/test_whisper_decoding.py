@@ -31,13 +31,15 @@ def rows_of(context: list[KeysValues], rows: list[int]) -> list[KeysValues]:
 
 
 @cache
-def compiled_search(seed: int, beam_size: int) -> Callable[..., Decoded]:
-    network = random_network(seed)
+def compiled_search(beam_size: int) -> Callable[..., Decoded]:
+    """One graph for the networks of all seeds: the weights are passed in."""
 
     @tf.function
-    def run(context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor) -> Decoded:
+    def run(
+        parameters: dict[str, tf.Tensor], context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor
+    ) -> Decoded:
         settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
-        return search(network, GRAMMAR, context, prompts, active, **settings)
+        return search(Network(TINY, parameters), GRAMMAR, context, prompts, active, **settings)
 
     return run
 
@@ -49,16 +51,20 @@ def graph_search(
     prompts: np.ndarray = PROMPTS,
     active: tuple[bool, ...] = (True, True, True),
 ) -> Decoded:
-    return compiled_search(seed, beam_size)(context, tf.constant(prompts), tf.constant(active))
+    run = compiled_search(beam_size)
+    return run(random_network(seed).parameters, context, tf.constant(prompts), tf.constant(active))
+
+
+@tf.function
+def read(parameters: dict[str, tf.Tensor], context: list[KeysValues], tokens: tf.Tensor) -> tf.Tensor:
+    """Scores of what follows each of the tokens of one window."""
+    network = Network(TINY, parameters)
+    states, _ = read_prompt(network, tokens, context)
+    return logits(network, states)[0]
 
 
 def plain_reader(network: Network, context: list[KeysValues]) -> Callable[[list[int], int], dict[int, float]]:
     """Tokens of one window and how many of them are the prompt -> token -> log-probability of the next."""
-
-    @tf.function
-    def read(tokens: tf.Tensor) -> tf.Tensor:
-        states, _ = read_prompt(network, tokens, context)
-        return logits(network, states)[0]
 
     def next_logprobs(tokens: list[int], n_prompt: int) -> dict[int, float]:
         # what comes after a token does not change what is read there, so one length does for all
@@ -66,7 +72,8 @@ def plain_reader(network: Network, context: list[KeysValues]) -> Callable[[list[
         progress = at_start(GRAMMAR, [])
         for token in tokens[n_prompt:]:
             progress = advance(GRAMMAR, progress, tf.constant(token))
-        found = continuations(GRAMMAR, progress, read(tf.constant([padded]))[len(tokens) - 1], n_best=15)
+        scores = read(network.parameters, context, tf.constant([padded]))[len(tokens) - 1]
+        found = continuations(GRAMMAR, progress, scores, n_best=15)
         pairs = zip(found.tokens.numpy().tolist(), found.logprobs.numpy().tolist(), strict=True)
         return {token: logprob for token, logprob in pairs if np.isfinite(logprob)}
 

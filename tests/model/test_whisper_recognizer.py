@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from model.errors import BeamscribeError
-from model.recognizer import DecodeOptions, TimedText
+from model.recognizer import DecodeOptions, Hypothesis, TimedText, TimedWord
 from model.whisper.audio import log_mel
 from model.whisper.checkpoint import load_checkpoint
 from model.whisper.recognizer import WhisperRecognizer, cut_segments
@@ -46,6 +46,20 @@ def tokenizer(tiny_en: Path) -> WhisperTokenizer:
 @pytest.fixture(scope="module")
 def windows(speech: Path, clips: list[dict]) -> np.ndarray:
     return load_windows(speech, clips, "librispeech", N_WINDOWS)
+
+
+def words_of(hypothesis: Hypothesis) -> list[TimedWord]:
+    return [word for segment in hypothesis.segments for word in segment.words]
+
+
+def assert_in_order(words: list[TimedWord]) -> None:
+    times_s = [time_s for word in words for time_s in (word.start_s, word.end_s)]
+    assert times_s == sorted(times_s)
+
+
+def first_window(speech: Path, clips: list[dict], language: str) -> np.ndarray:
+    uri = next(c["uri"] for c in clips if c["corpus"] == "multilingual" and c["language"] == language)
+    return load_window(speech / uri)[None]
 
 
 def test_what_was_said_is_heard(english: WhisperRecognizer, windows: np.ndarray) -> None:
@@ -100,8 +114,7 @@ def test_languages_are_identified_as_by_ctranslate2(
     multilingual: WhisperRecognizer, base_model: Path, speech: Path, clips: list[dict]
 ) -> None:
     codes = ["de", "es", "fr"]
-    uris = [next(c["uri"] for c in clips if c["corpus"] == "multilingual" and c["language"] == code) for code in codes]
-    windows = np.stack([load_window(speech / uri) for uri in uris])
+    windows = np.concatenate([first_window(speech, clips, code) for code in codes])
     heard = multilingual.recognize(windows, [None, "es", None])
     assert [hypothesis.language for hypothesis in heard] == codes
     assert heard[1].language_probability is None
@@ -115,12 +128,26 @@ def test_languages_are_identified_as_by_ctranslate2(
         assert heard[row].language_probability == pytest.approx(probability, abs=1e-3)
 
 
-def test_translation_is_english(base_model: Path, speech: Path, clips: list[dict]) -> None:
-    uri = next(clip["uri"] for clip in clips if clip["corpus"] == "multilingual" and clip["language"] == "fr")
-    window = load_window(speech / uri)[None]
-    translated = load(base_model, batch_windows=1, beam_size=1, task="translate").recognize(window, ["fr"])[0]
+def test_translation_is_english_and_timed_in_english_words(base_model: Path, speech: Path, clips: list[dict]) -> None:
+    translator = load(base_model, batch_windows=1, beam_size=1, task="translate")
+    translated = translator.recognize(first_window(speech, clips, "fr"), ["fr"])[0]
     assert translated.language == "fr"
     assert set(translated.text.lower().split()) & {"the", "of", "and", "is", "in", "to", "a"}
+    assert " ".join(word.word for word in words_of(translated)) == translated.text
+    assert_in_order(words_of(translated))
+
+
+def test_characters_are_timed_where_there_are_no_spaces(
+    multilingual: WhisperRecognizer, speech: Path, clips: list[dict]
+) -> None:
+    language = next(c["language"] for c in clips if c["corpus"] == "multilingual" and c["language"] in ("ja", "zh"))
+    found = multilingual.recognize(first_window(speech, clips, language), [language])[0]
+    words = words_of(found)
+    assert "".join(word.word for word in words) == "".join(found.text.split())
+    # some tokens are two characters
+    assert len(found.text) / 2 < len(words) <= len(found.text)
+    assert_in_order(words)
+    assert not any("�" in word.word for word in words)
 
 
 def test_what_a_model_cannot_do_is_refused(
@@ -161,7 +188,7 @@ def test_wider_search_is_that_of_a_wider_beam(tiny_en: Path, english: WhisperRec
 
 def test_prompt_spells_names(tiny_en: Path, english: WhisperRecognizer, speech: Path) -> None:
     window = load_window(speech / "hard" / "cmu_arctic_us_aew_a0001.wav")[None]
-    told = load(tiny_en, batch_windows=2, beam_size=2, prompt="Steeles, Philip Steeles.")
+    told = load(tiny_en, batch_windows=2, beam_size=2, prompt="Steeles, Philip Steeles.", word_timestamps=False)
     assert "Steeles" not in english.recognize(window, ["en"])[0].text
     heard = told.recognize(window, ["en"])[0]
     assert "Philip Steeles" in heard.text

@@ -1,16 +1,15 @@
 """Sampling in the graph: it keeps to the grammar, to its temperature, and to the numbers it is given."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from model.whisper import sampling
 from model.whisper.decoding import Decoded, Sot, search
+from model.whisper.network import Network
 from model.whisper.sampling import draw_numbers, sample
+from tests.model.whisper_helpers import TINY, TINY_NO_SPEECH, TINY_SOT, random_context, random_network
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
-from tests.model.whisper_helpers import TINY_NO_SPEECH, TINY_SOT, random_context, random_network
 
 MAX_TOKENS = 12
 N_DRAWS = 5
@@ -23,23 +22,20 @@ def _small_vocabulary(monkeypatch):
     monkeypatch.setattr(sampling, "N_CANDIDATES", 8)
 
 
-@cache
-def compiled(network_seed):
-    network = random_network(network_seed)
-
-    @tf.function
-    def run(context, prompts, active, temperature, numbers):
-        return sample(network, GRAMMAR, context, prompts, active, temperature, numbers, sot=Sot(0, TINY_NO_SPEECH))
-
-    return network, run
+@tf.function
+def run(parameters, context, prompts, active, temperature, numbers):
+    """One graph for the networks of all seeds: the weights are passed in."""
+    sot = Sot(0, TINY_NO_SPEECH)
+    return sample(Network(TINY, parameters), GRAMMAR, context, prompts, active, temperature, numbers, sot=sot)
 
 
 def draw(network_seed, temperature, seeds=SEEDS, rows=(0, 1, 2), active=None):
-    network, run = compiled(network_seed)
+    network = random_network(network_seed)
     context = tf.nest.map_structure(lambda t: tf.gather(t, list(rows)), random_context(network, 3, network_seed))
-    numbers = draw_numbers([seeds[row] for row in rows], N_DRAWS, MAX_TOKENS)
+    prompts, numbers = PROMPTS[list(rows)], draw_numbers([seeds[row] for row in rows], N_DRAWS, MAX_TOKENS)
     active = tf.constant([True] * len(rows) if active is None else active)
-    return Decoded(*(p.numpy() for p in run(context, PROMPTS[list(rows)], active, tf.constant(temperature), numbers)))
+    drawn = run(network.parameters, context, tf.constant(prompts), active, tf.constant(temperature), numbers)
+    return Decoded(*(part.numpy() for part in drawn))
 
 
 def texts(decoded):
@@ -78,7 +74,7 @@ def test_rows_that_are_not_waited_for_change_nothing_for_the_others():
 
 
 def test_next_to_temperature_zero_it_is_greedy():
-    network, _ = compiled(4)
+    network = random_network(4)
     context = random_context(network, 3, 4)
     settings = {"beam_size": 1, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
     greedy = search(network, GRAMMAR, context, tf.constant(PROMPTS), tf.constant([True] * 3), **settings)

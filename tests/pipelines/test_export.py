@@ -17,7 +17,7 @@ SAMPLES = REPOSITORY / "samples"
 
 
 @pytest.fixture(scope="module")
-def call(tmp_path_factory):
+def call(kept_recognizers, tmp_path_factory):
     """The tables of a stereo call, by channel, and of silence."""
     output = tmp_path_factory.mktemp("call") / "out"
     inputs = [str(SAMPLES / name) for name in ("support_call.mp3", "silence.wav")]

@@ -21,6 +21,9 @@ from pipelines.cli import main
 from tests.conftest import REPOSITORY
 from transforms import storage
 
+# one for the options that most tests run with, and one for each other set of them
+pytestmark = pytest.mark.usefixtures("kept_recognizers")
+
 SAMPLES = REPOSITORY / "samples"
 ROWS = [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text().splitlines()]
 REFERENCES = {row["uri"]: row["reference"] for row in ROWS}
