@@ -26,7 +26,7 @@ from apache_beam.options.pipeline_options import StandardOptions
 
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, check_options, resolve_model
-from pipelines.beam_runs import beam_options, cause
+from pipelines.beam_runs import beam_options, cause, use_stores
 from pipelines.options import Parser, TranscribeOptions, add_transcribe_flags, transcribe_options
 from pipelines.progress import watch
 from transforms import storage
@@ -68,6 +68,7 @@ def prepare(options: TranscribeOptions, claim: bool) -> Job:
 
     claim: make the output ready to be written; otherwise nothing is touched. Raises BeamscribeError.
     """
+    use_stores(options.beam_args)
     model = resolve_model(options.model)
     check_options(model, options.decode, [options.language] if options.language else [])
     if options.language_per_segment and not model.multilingual:

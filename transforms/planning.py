@@ -89,7 +89,11 @@ def _done(part: str, row: dict[str, Any]) -> Done:
 
 def _rows(output: str, table: str, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     folder = storage.join(output, table)
-    for info in table_parts(output, table):
+    try:
+        parts = table_parts(output, table)
+    except OSError as error:
+        raise BeamscribeError(f"{output} cannot be read ({error}); check path, rights and credentials") from error
+    for info in parts:
         try:
             with storage.open_read(info.path) as file:
                 arrow = pq.read_table(file, columns=columns)

@@ -10,12 +10,12 @@ from transforms.stores import FileInfo, Store, tried
 BLOCK_BYTES = 1 << 20
 # of each request for the whole of one
 WHOLE_BLOCK_BYTES = 16 << 20
-# what is asked for where connections break all the time
+# is asked for however often connections break
 LEAST_BLOCK_BYTES = 1 << 14
 
 
 def open_remote(store: Store, info: FileInfo) -> io.BufferedReader:
-    """A file that reads ahead by BLOCK_BYTES. The object is the one that `info` describes, or reading raises OSError."""
+    """A file that reads ahead by BLOCK_BYTES. Reading raises OSError where the object is not what `info` describes."""
     return io.BufferedReader(RemoteFile(store, info), BLOCK_BYTES)
 
 
@@ -27,6 +27,8 @@ class RemoteFile(io.RawIOBase):
         self._info = info
         self._size_bytes = info.size_bytes or 0
         self._position = 0
+        # of one request; grows and shrinks with what gets through
+        self._most_bytes = WHOLE_BLOCK_BYTES
 
     def readable(self) -> bool:
         return True
@@ -58,15 +60,15 @@ class RemoteFile(io.RawIOBase):
         return b"".join(blocks)
 
     def _fetch(self, size: int) -> bytes:
-        """1 to `size` bytes. Less is asked for after every failure, so that each try has less to lose."""
-        asked = size
+        """1 to `size` bytes. After a failure less is asked for: each try has less to lose, and some get through."""
 
         def fetch() -> bytes:
-            nonlocal asked
-            now, asked = asked, min(asked, max(asked // 4, LEAST_BLOCK_BYTES))
-            found = self._store.read(self._info, self._position, now)
+            asked = min(size, self._most_bytes)
+            self._most_bytes = max(asked // 4, LEAST_BLOCK_BYTES)
+            found = self._store.read(self._info, self._position, asked)
             if not found:
                 raise ConnectionError("an empty answer")
+            self._most_bytes = min(asked * 2, WHOLE_BLOCK_BYTES) if asked < size else WHOLE_BLOCK_BYTES
             return found
 
         return tried(self._store, self._info.path, fetch)

@@ -13,7 +13,6 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
-    IncompleteReadError,
     ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
@@ -33,7 +32,7 @@ ONCE: dict[str, Any] = {
     # one request for what transforms.remote_file asks for at once
     "max_single_get_size": 16 << 20,
 }
-NO_ANSWER = (ServiceRequestError, ServiceResponseError, IncompleteReadError, ConnectionError, TimeoutError)
+NO_ANSWER = (ServiceRequestError, ServiceResponseError, ConnectionError, TimeoutError)
 
 
 def make(scheme: str, options: PipelineOptions) -> "AzureStore":
@@ -116,7 +115,8 @@ class AzureStore:
                     raise HttpResponseError(response=answer)
 
     def fault(self, error: Exception) -> Fault | None:
-        if isinstance(error, HttpResponseError) and error.status_code is not None:
+        if isinstance(error, HttpResponseError):
+            # without a status: the answer broke off
             return Fault(str(getattr(error, "error_code", None) or type(error).__name__), error.status_code)
         if isinstance(error, ClientAuthenticationError):
             return Fault(type(error).__name__, no_credentials=True)

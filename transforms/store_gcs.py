@@ -11,7 +11,7 @@ import urllib3
 from apache_beam.io.gcp.gcsio import create_storage_client
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from google.api_core.exceptions import GoogleAPICallError, NotFound, from_http_response
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.auth.exceptions import GoogleAuthError, TransportError
 from google.cloud import storage
 
 from transforms.stores import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Fault, FileInfo
@@ -63,7 +63,12 @@ class GcsStore:
         blob = self._blob(info.path)
         # raw: as it is stored, where the client would unpack what is marked as gzip
         return blob.download_as_bytes(
-            start=start, end=start + size - 1, raw_download=True, checksum=None, if_etag_match=info.etag, **ONCE
+            start=start,
+            end=start + size - 1,
+            raw_download=True,
+            checksum=None,
+            if_generation_match=int(info.etag or 0),
+            **ONCE,
         )
 
     def write(self, path: str, data: bytes) -> None:
@@ -108,7 +113,7 @@ def _client(options: PipelineOptions) -> storage.Client:
 
 
 def _info(blob: storage.Blob) -> FileInfo:
-    return FileInfo(f"gs://{blob.bucket.name}/{blob.name}", blob.size, _micros(blob.updated), blob.etag)
+    return FileInfo(f"gs://{blob.bucket.name}/{blob.name}", blob.size, _micros(blob.updated), str(blob.generation))
 
 
 def _micros(moment: datetime) -> int:

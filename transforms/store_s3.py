@@ -11,6 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore import exceptions
 from botocore.config import Config
 
+from model.errors import BeamscribeError
 from transforms.stores import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, Fault, FileInfo
 
 DELETES_A_REQUEST = 1000
@@ -21,13 +22,28 @@ NO_CREDENTIALS = (
     exceptions.PartialCredentialsError,
     exceptions.CredentialRetrievalError,
 )
-NO_ANSWER = (exceptions.HTTPClientError, exceptions.IncompleteReadError, ConnectionError, TimeoutError)
+NO_ANSWER = (
+    exceptions.HTTPClientError,
+    exceptions.ConnectionError,
+    exceptions.IncompleteReadError,
+    ConnectionError,
+    TimeoutError,
+)
 
 
 def make(scheme: str, options: PipelineOptions) -> "S3Store":
-    """The store that Beam's options for S3 describe; what they leave out is found as boto3 does."""
-    s3 = options.view_as(S3Options)
-    client = boto3.session.Session().client(
+    """The store that Beam's options for S3 describe; what they leave out is found as boto3 does.
+
+    Raises BeamscribeError for options that make no sense.
+    """
+    try:
+        return S3Store(_client(options.view_as(S3Options)))
+    except (ValueError, exceptions.BotoCoreError) as error:
+        raise BeamscribeError(f"s3:// cannot be set up: {error}") from error
+
+
+def _client(s3: S3Options) -> Any:
+    return boto3.session.Session().client(
         "s3",
         endpoint_url=s3.s3_endpoint_url,
         aws_access_key_id=s3.s3_access_key_id,
@@ -47,7 +63,6 @@ def make(scheme: str, options: PipelineOptions) -> "S3Store":
             response_checksum_validation="when_required",
         ),
     )
-    return S3Store(client)
 
 
 class S3Store:

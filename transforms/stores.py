@@ -68,10 +68,11 @@ class Fault:
 
     def error(self, path: str) -> OSError:
         """One line on a path."""
+        path = path.replace("\n", "\\n")
         said = self.word if self.status is None else f"{self.status} {self.word}"
         scheme = path.split("://")[0]
         if self.no_credentials:
-            return PermissionError(f"{path}: no credentials for {scheme}:// were found ({said})")
+            return PermissionError(f"{path}: no valid credentials for {scheme}:// were found ({said})")
         if self.status in (401, 403):
             return PermissionError(f"{path}: access refused ({said}); check the credentials for {scheme}:// and rights")
         if self.status == 404:

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 import select
 import socket
 import struct
@@ -28,7 +29,8 @@ class FaultProxy:
     seed: int = 1
     # answers come in pieces of 64 KiB, each so much later
     delay_s: float = 0.0
-    n_requests: int = 0
+    # their first lines
+    requests: list[str] = field(default_factory=list)
     n_faults: int = 0
     bytes_down: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,7 +68,7 @@ def _serve(client: socket.socket, proxy: FaultProxy, chance: random.Random) -> N
                 return
             head += piece
         with proxy.lock:
-            proxy.n_requests += 1
+            proxy.requests.append(head.split(b"\r\n")[0].decode())
             busy = proxy.busy > 0
             proxy.busy -= busy
             cut = proxy.cut_after_bytes if not busy and chance.random() < proxy.cut_share else None
@@ -83,12 +85,13 @@ def _serve(client: socket.socket, proxy: FaultProxy, chance: random.Random) -> N
 
 
 def _read_body(client: socket.socket, head: bytes) -> None:
-    """Takes what the client sends until it waits for an answer: a close with unread bytes would reset it."""
-    client.settimeout(0.2)
-    with contextlib.suppress(TimeoutError):
-        while client.recv(1 << 16):
-            pass
-    client.settimeout(None)
+    """Takes what the client sends with its request: a connection that is closed on unread bytes is reset."""
+    headers, _, body = head.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", headers, re.IGNORECASE)
+    waits = re.search(rb"\r\nexpect: *100-continue", headers, re.IGNORECASE)
+    left = 0 if waits or not length else int(length.group(1)) - len(body)
+    while left > 0 and (piece := client.recv(1 << 16)):
+        left -= len(piece)
 
 
 def _relay(client: socket.socket, server: socket.socket, proxy: FaultProxy, cut: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Real object stores on loopback, each started when the first test asks for it and stopped at the end of the session."""
+"""Real object stores on loopback, each started when the first test asks for it and stopped when the session ends."""
 
 import contextlib
 import os
