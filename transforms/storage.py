@@ -62,7 +62,7 @@ def write_whole(path: str, data: bytes) -> None:
     """Writes a complete file in one step: a reader sees nothing, or all of it.
 
     Local: written aside, forced to disk, renamed. Object stores: one object, visible when its upload completes.
-    Raises ValueError for no bytes: an empty file is what an interrupted upload leaves, and some tools' mark of a folder.
+    Raises ValueError for no bytes: empty files are what interrupted uploads leave, and some tools' marks of folders.
     """
     if not data:
         raise ValueError(f"{path}: nothing to write")

@@ -22,6 +22,10 @@ class FaultProxy:
     port: int = 0
     # the next so many requests are answered with 503
     busy: int = 0
+    # every so many-th request is answered with 503; 0: none
+    busy_every: int = 0
+    # requests whose first line has what this pattern says are answered with 503
+    busy_for: str | None = None
     # answers that are cut short, with a reset, after so many bytes; of the requests for which `cuts` says so
     cut_after_bytes: int | None = None
     # the part of requests that is cut, chosen at random by `seed`
@@ -69,8 +73,7 @@ def _serve(client: socket.socket, proxy: FaultProxy, chance: random.Random) -> N
             head += piece
         with proxy.lock:
             proxy.requests.append(head.split(b"\r\n")[0].decode())
-            busy = proxy.busy > 0
-            proxy.busy -= busy
+            busy = _is_busy(proxy)
             cut = proxy.cut_after_bytes if not busy and chance.random() < proxy.cut_share else None
             proxy.n_faults += busy
         if busy:
@@ -82,6 +85,15 @@ def _serve(client: socket.socket, proxy: FaultProxy, chance: random.Random) -> N
             kept = [line for line in lines[1:] if not line.lower().startswith(b"connection:")]
             server.sendall(b"\r\n".join([lines[0], b"Connection: close", *kept]))
             _relay(client, server, proxy, cut)
+
+
+def _is_busy(proxy: FaultProxy) -> bool:
+    if proxy.busy:
+        proxy.busy -= 1
+        return True
+    if proxy.busy_every and len(proxy.requests) % proxy.busy_every == 0:
+        return True
+    return proxy.busy_for is not None and re.search(proxy.busy_for, proxy.requests[-1]) is not None
 
 
 def _read_body(client: socket.socket, head: bytes) -> None:
