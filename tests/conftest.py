@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.stores.servers import azfs, gs, s3, store  # noqa: F401 - fixtures
+from tests.stores.servers import azfs, folder, gs, s3, store  # noqa: F401 - fixtures
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))

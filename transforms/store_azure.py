@@ -115,12 +115,12 @@ class AzureStore:
                     raise HttpResponseError(response=answer)
 
     def fault(self, error: Exception) -> Fault | None:
-        if isinstance(error, HttpResponseError):
-            # without a status: the answer broke off
+        if isinstance(error, HttpResponseError) and error.status_code is not None:
             return Fault(str(getattr(error, "error_code", None) or type(error).__name__), error.status_code)
         if isinstance(error, ClientAuthenticationError):
             return Fault(type(error).__name__, no_credentials=True)
-        if isinstance(error, NO_ANSWER):
+        # without a status: the answer broke off
+        if isinstance(error, (*NO_ANSWER, HttpResponseError)):
             return Fault(type(error).__name__)
         return Fault(type(error).__name__, 400) if isinstance(error, AzureError) else None
 

@@ -113,13 +113,17 @@ class S3Store:
             batch = {"Objects": keys[start : start + DELETES_A_REQUEST], "Quiet": True}
             for failed in self._client.delete_objects(Bucket=bucket, Delete=batch).get("Errors", ()):
                 if failed["Code"] != "NoSuchKey":
-                    raise exceptions.ClientError({"Error": failed, "ResponseMetadata": {}}, "DeleteObjects")
+                    status = 403 if failed["Code"] == "AccessDenied" else 503
+                    answer = {"Error": failed, "ResponseMetadata": {"HTTPStatusCode": status}}
+                    raise exceptions.ClientError(answer, "DeleteObjects")
 
     def fault(self, error: Exception) -> Fault | None:
         if isinstance(error, NO_CREDENTIALS):
             return Fault(type(error).__name__, no_credentials=True)
         if isinstance(error, exceptions.ClientError):
-            return Fault(error.response["Error"]["Code"], _status(error))
+            word = error.response["Error"]["Code"]
+            # an upload that took too long, which S3 calls a bad request
+            return Fault(word, 408 if word == "RequestTimeout" else _status(error))
         if isinstance(error, NO_ANSWER):
             return Fault(type(error).__name__)
         return Fault(type(error).__name__, 400) if isinstance(error, exceptions.BotoCoreError) else None
@@ -132,8 +136,9 @@ def split(path: str) -> tuple[str, str]:
 
 
 def _status(error: exceptions.ClientError) -> int:
-    return error.response["ResponseMetadata"].get("HTTPStatusCode", 500)
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def _micros(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
+    # whole seconds: some stores list fractions of them, and none tells them of a single object
+    return int(moment.timestamp()) * 1_000_000

@@ -148,3 +148,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
     found: ObjectStore = request.getfixturevalue(request.param)
     with found.in_use():
         yield found
+
+
+@pytest.fixture
+def folder(store: ObjectStore) -> str:
+    """A new, empty folder of each store in turn."""
+    return store.folder()
