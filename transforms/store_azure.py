@@ -82,7 +82,7 @@ class AzureStore:
         found = self._client.get_container_client(container).list_blobs(
             name_starts_with=start, results_per_page=at_most
         )
-        pages = found.by_page(continuation_token=after)
+        pages: Any = found.by_page(continuation_token=after)
         infos = [
             FileInfo(folder + blob.name, blob.size, _micros(blob.last_modified), blob.etag.strip('"'))
             for blob in next(pages, ())
@@ -90,7 +90,7 @@ class AzureStore:
         return infos, pages.continuation_token or None
 
     def read(self, info: FileInfo, start: int, size: int) -> bytes:
-        unchanged = {"etag": f'"{info.etag}"', "match_condition": MatchConditions.IfNotModified}
+        unchanged: dict[str, Any] = {"etag": f'"{info.etag}"', "match_condition": MatchConditions.IfNotModified}
         return self._blob(info.path).download_blob(offset=start, length=size, **unchanged).readall()
 
     def write(self, path: str, data: bytes) -> None:
@@ -98,7 +98,7 @@ class AzureStore:
 
     def copy(self, source: str, destination: str) -> None:
         blob = self._blob(destination)
-        status = blob.start_copy_from_url(self._blob(source).url)["copy_status"]
+        status: Any = blob.start_copy_from_url(self._blob(source).url)["copy_status"]
         while status == "pending":
             time.sleep(COPY_POLL_S)
             status = blob.get_blob_properties().copy.status

@@ -92,7 +92,7 @@ class GcsStore:
 
     def fault(self, error: Exception) -> Fault | None:
         if isinstance(error, GoogleAPICallError):
-            return Fault(type(error).__name__, int(error.code))
+            return Fault(type(error).__name__, int(error.code or 500))
         if isinstance(error, NO_ANSWER):
             return Fault(type(error).__name__)
         return Fault(type(error).__name__, no_credentials=True) if isinstance(error, GoogleAuthError) else None

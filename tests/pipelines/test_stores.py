@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -203,6 +207,17 @@ def test_bucket_that_is_absent_is_refused(store, capsys, tmp_path):
         line = refusal(capsys, command, "--input", SAMPLES, "--output", absent + "/out", *store.flags)
         assert "no such object or bucket (404" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_installed_command_prints_one_line_and_no_more(store):
+    """In a process of its own, where clients and Beam have not been told yet to be quiet."""
+    absent = store.bucket.replace("calls", "absent")
+    command = [sys.executable, "-m", "pipelines.cli", "show", absent + "/out", *store.flags]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, cwd=REPOSITORY, env={**os.environ, **store.environment}
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(r"beamscribe show: .*no such object or bucket \(404 .*\n", ended.stderr)
 
 
 @pytest.mark.parametrize("scheme", ["s3", "azfs"])
