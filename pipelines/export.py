@@ -24,7 +24,7 @@ from transforms import storage
 from transforms.commit import JOURNAL, STAGING
 from transforms.cues import CueOptions
 from transforms.file_names import common_folder
-from transforms.planning import table_parts
+from transforms.history import table_parts
 from transforms.spoken import COLUMNS, read_rows
 from transforms.subtitles import FORMATS, WriteExports
 from transforms.tables import ALL_TABLES

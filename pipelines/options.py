@@ -38,6 +38,11 @@ class TranscribeOptions:
     batch_windows: int
     max_failed_fraction: float
     retry_failed: bool
+    prune: bool
+    # audio that the run may take on, in hours; None: all of it
+    max_hours: float | None
+    # what it takes on first: largest, oldest
+    first: str
     # for Beam, unchanged, completed with the default runner
     beam_args: tuple[str, ...]
 
@@ -113,6 +118,18 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
         help="exit 3 where a larger part of the assets failed (default: %(default)s)",
     )
     run.add_argument("--retry_failed", action="store_true", help="try assets again that failed for good before")
+    run.add_argument(
+        "--max_hours", type=float, metavar="H", help="do no more than about so many hours of audio, leave the rest"
+    )
+    run.add_argument(
+        "--first",
+        choices=("largest", "oldest"),
+        default="largest",
+        help="which assets --max_hours takes first (default: %(default)s)",
+    )
+    run.add_argument(
+        "--prune", action="store_true", help="take rows out of the tables whose asset is no longer among the inputs"
+    )
     parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
 
 
@@ -137,6 +154,9 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         batch_windows=args.batch_windows,
         max_failed_fraction=args.max_failed_fraction,
         retry_failed=args.retry_failed,
+        prune=args.prune,
+        max_hours=args.max_hours,
+        first=args.first,
         beam_args=beam_args(rest, parser),
     )
 
@@ -148,6 +168,8 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
     if args.language and args.language_per_segment:
         raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
+    if args.max_hours is not None and not args.max_hours > 0:
+        raise BeamscribeError(f"--max_hours {args.max_hours:g}: needs more than 0")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 

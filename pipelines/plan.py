@@ -1,25 +1,60 @@
-"""`beamscribe plan`: what `transcribe` would do with the same flags. Runs nothing, writes nothing."""
+"""`beamscribe plan`: what `transcribe` would do with the same flags. Runs nothing, writes nothing.
+
+A line an asset, its fields separated by tabs: why, bytes, seconds of audio (about; ? if unknown), uri.
+"""
 
 import sys
 from collections.abc import Sequence
 
+from pipelines.jobs import Job, check, make_plan
 from pipelines.options import transcribe_options
-from pipelines.transcribe import parser, prepare
+from pipelines.transcribe import parser
+from transforms.history import measured_speed
+from transforms.planning import config_hash
 
 
 def command(argv: Sequence[str]) -> int:
     """Prints one line an asset that is to be done, and the counts."""
-    plan = prepare(transcribe_options(parser("plan"), argv), claim=False).plan
-    for reason, items in (("new", plan.new), ("changed", plan.changed), ("failed before", plan.retried)):
+    job = make_plan(check(transcribe_options(parser("plan"), argv)))
+    plan = job.plan
+    lists = (("new", plan.new), ("changed", plan.changed), ("failed before", plan.retried), ("deferred", plan.deferred))
+    for reason, items in lists:
         for item in items:
-            print(f"{reason}\t{item.asset.size_bytes or 0}\t{item.asset.uri}")
-    n_bytes = sum(item.asset.size_bytes or 0 for item in plan.work)
-    print(
-        f"{len(plan.work)} to transcribe, {n_bytes / 1e6:.1f} MB: {len(plan.new)} new, {len(plan.changed)} changed, "
-        f"{len(plan.retried)} failed before; {plan.n_unchanged} unchanged, "
-        f"{plan.n_failed_before} failed for good (--retry_failed tries them again)"
-    )
+            seconds = job.sizes.seconds(item.asset)
+            about = "?" if seconds is None else f"{seconds:.0f}"
+            print(f"{reason}\t{item.asset.size_bytes or 0}\t{about}\t{item.asset.uri}")
+    for uri in plan.removed:
+        print(f"removed\t\t\t{uri}")
+    print(totals(job))
+    print(forecast(job))
     return 0
+
+
+def totals(job: Job) -> str:
+    """The counts of a plan."""
+    plan = job.plan
+    n_bytes = sum(item.asset.size_bytes or 0 for item in plan.work)
+    parts = [
+        f"{len(plan.work)} to transcribe, {n_bytes / 1e6:.1f} MB: {len(plan.new)} new, {len(plan.changed)} changed, "
+        f"{len(plan.retried)} failed before",
+        f"{plan.n_unchanged + len(plan.touched)} unchanged",
+        f"{plan.n_failed_before} failed for good (--retry_failed tries them again)",
+    ]
+    parts += [f"{len(plan.deferred)} left to later runs"] if plan.deferred else []
+    parts += [f"{len(plan.removed)} to be taken out of the tables"] if plan.removed else []
+    return "; ".join(parts)
+
+
+def forecast(job: Job) -> str:
+    """How much audio there is, and how long it will take as measured by earlier runs."""
+    audio_s = job.sizes.total_s(job.plan.work)
+    if audio_s is None:
+        return "hours: unknown" if job.plan.work else "nothing to do"
+    hours = f"about {audio_s / 3600:.2f} h of audio"
+    speed = measured_speed(job.output, job.model.sha256, config_hash(job.options.that_change_rows()))
+    if speed is None:
+        return f"{hours}; time: unknown, no run with this model has been measured here"
+    return f"{hours}; about {audio_s / speed / 60:.1f} min at the {speed:.1f} times real time of earlier runs"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from model.errors import BeamscribeError
 from pipelines.beam_runs import use_stores
 from pipelines.options import Parser, beam_args
 from transforms import storage
-from transforms.planning import table_parts
+from transforms.history import table_parts
 from transforms.tables import schema_of, tables_page
 
 

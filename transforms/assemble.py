@@ -12,7 +12,8 @@ from transforms.guards import scene_of
 from transforms.heard import Failure, Heard, HeardTrack
 from transforms.invariants import violations
 from transforms.pieces import Piece, pieces
-from transforms.recognize import LEVEL_FRAME_S, RecognizedWindow
+from transforms.recognize import LEVEL_FRAME_S
+from transforms.recognized import RecognizedWindow
 from transforms.rows import FailureRow, SegmentRow, TranscriptRow, WordRow
 from transforms.windows import spans_samples, to_asset_s
 
@@ -226,6 +227,7 @@ def _transcript(
         content_sha256=heard.content_sha256,
         size_bytes=heard.item.asset.size_bytes or 0,
         source_modified_at=_timestamp(heard.item.asset.modified_at_us),
+        etag=heard.etag,
         duration_s=heard.duration_s,
         speech_s=track.speech_s,
         sample_rate_hz=info.sample_rate_hz,

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,23 @@ class Asset:
 
 
 @dataclass(frozen=True)
+class StagedWindows:
+    """What an interrupted run has left of an asset (`transforms.results`)."""
+
+    # channel and number of each window that is recognised
+    windows: tuple[tuple[int | None, int], ...] = ()
+    # windows of each channel; None: the asset was not read to its end
+    n_windows: tuple[tuple[int | None, int], ...] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do but to assemble it."""
+        if self.n_windows is None:
+            return False
+        return set(self.windows) >= {(channel, i) for channel, n in self.n_windows for i in range(n)}
+
+
+@dataclass(frozen=True)
 class WorkItem:
     """An asset that a run has to transcribe."""
 
@@ -41,6 +59,11 @@ class WorkItem:
     config_hash: str
     # this try included
     attempts: int
+    # names this version of the asset under this configuration, model and code
+    key: str = ""
+    staged: StagedWindows = StagedWindows()
+    # why it is not tried again: what happened to the processes that worked on it alone
+    given_up: str | None = None
 
     def to_json(self) -> str:
         """One line; `work_item` reads it back."""
@@ -51,7 +74,13 @@ def work_item(line: str) -> WorkItem:
     """The item that `WorkItem.to_json` wrote."""
     record = json.loads(line)
     tracks = tuple(Track(**track) for track in record["asset"].pop("tracks"))
-    return WorkItem(Asset(**record.pop("asset"), tracks=tracks), **record)
+    windows, n_windows = record["staged"].values()
+    staged = StagedWindows(_pairs(windows), None if n_windows is None else _pairs(n_windows))
+    return WorkItem(**{**record, "asset": Asset(**record["asset"], tracks=tracks), "staged": staged})
+
+
+def _pairs(lists: list[list[Any]]) -> tuple[tuple[int | None, int], ...]:
+    return tuple((first, second) for first, second in lists)
 
 
 def part_uri(path: str, start_s: float | None, end_s: float | None) -> str:

@@ -41,6 +41,8 @@ class Heard:
     tracks: tuple[HeardTrack, ...] = ()
     failure: Failure | None = None
     flags: tuple[str, ...] = ()
+    # of the object store, where the file is on one
+    etag: str | None = None
 
     @property
     def usable(self) -> bool:

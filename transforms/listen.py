@@ -4,7 +4,7 @@ All of it in one step, as a generator: at no time is more of a file in memory th
 looks at (BEAM: elements that leave a fused step one by one are never gathered).
 """
 
-import hashlib
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,19 +16,20 @@ import numpy as np
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions
 from model.registry import ModelFiles
 from model.vad import VoiceActivityDetector, load_detector
-from transforms import progress, storage
+from transforms import crashes, progress, stopping, storage
 from transforms.assets import Asset, Track, WorkItem
 from transforms.audio import AudioDecodeError, AudioInfo, open_audio
 from transforms.channels import Likeness, mix, same_channels
+from transforms.content import sha256_of
 from transforms.heard import Failure, Heard, HeardTrack
 from transforms.languages import Identify, identify_language, language_of
 from transforms.recognize import WindowTask, load_once
 from transforms.resample import Resampler
+from transforms.results import Record, ResultStore, heard_record, to_bytes
 from transforms.speech import SpeechOptions
 from transforms.windows import Totals, cut_windows
 
 BLOCK_S = 10.0
-HASH_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,55 @@ class FindSpeech(beam.DoFn):
             self._identify = partial(identify_language, model=load_once(self._model, self._decode))
 
     def process(self, item: WorkItem) -> Iterator[Any]:  # WindowTask, and Heard to the output HEARD
+        if stopping.requested():
+            return
+        if item.staged.complete:
+            progress.asset_done(item.asset.size_bytes or 0, 0.0)
+            return
+        crashes.begin(item.asset.uri)
         for found in listen(item, self._options, self._detector, self._identify):
-            yield found if isinstance(found, WindowTask) else beam.pvalue.TaggedOutput(self.HEARD, found)
+            if isinstance(found, Heard):
+                yield beam.pvalue.TaggedOutput(self.HEARD, found)
+            elif (found.channel, found.window.index) in item.staged.windows:
+                progress.windows_done(len(found.window.samples), 1)
+            else:
+                yield found
+            if stopping.requested():
+                return
+
+
+class StageHeard(beam.DoFn):
+    """Stages assets that were read to their end, a handful at a time, and hands them on as records."""
+
+    HANDFUL = 32
+    LONGEST_WAIT_S = 10.0
+
+    def __init__(self, store: ResultStore) -> None:
+        self._store = store
+
+    def start_bundle(self) -> None:
+        self._waiting: list[Record] = []
+        self._since_s = time.monotonic()
+
+    def process(self, heard: Heard) -> Iterator[tuple[str, bytes]]:
+        record = heard_record(heard)
+        # a passing failure is tried again by a run that picks up the rest
+        if not (heard.failure and heard.failure.retriable):
+            self._waiting.append(record)
+        if len(self._waiting) >= self.HANDFUL or time.monotonic() - self._since_s > self.LONGEST_WAIT_S:
+            self._write()
+        yield record.uri, to_bytes(record)
+
+    def finish_bundle(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        self._store.write(self._waiting)
+        self._waiting, self._since_s = [], time.monotonic()
+
+
+class WorkerDiedError(OSError):
+    """Processes died that worked on this asset alone."""
 
 
 class ChangedWhileReadError(Exception):
@@ -84,10 +132,12 @@ def listen(
     asset = item.asset
     heard = Heard(item)
     try:
+        if item.given_up:
+            raise WorkerDiedError(item.given_up)
         if asset.size_bytes is None and storage.stat(asset.path) is None and not storage.is_folder(asset.path):
             raise FileNotFoundError(f"no such file: {asset.path}")
         with storage.open_read(asset.path) as file:
-            heard = replace(heard, content_sha256=sha256_of(file))
+            heard = replace(heard, content_sha256=sha256_of(file), etag=storage.etag(asset.path))
             heard = yield from _listen_to_file(file, heard, options, detector, identify)
         _check_unchanged(asset)
     except AudioDecodeError as error:
@@ -102,16 +152,6 @@ def listen(
 
 def _one_line(error: Exception) -> str:
     return " ".join(storage.printable(str(error)).split())[:500] or type(error).__name__
-
-
-def sha256_of(file: BinaryIO) -> str:
-    """SHA-256 of a file from its start, in hexadecimal; the file is left at its start."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(HASH_BLOCK_BYTES):
-        digest.update(block)
-    file.seek(0)
-    return digest.hexdigest()
 
 
 def _check_unchanged(asset: Asset) -> None:
@@ -137,7 +177,7 @@ def _listen_to_file(
         for window in windows:
             n_windows += 1
             progress.window_found()
-            yield WindowTask(asset.uri, track.channel, window, spoken.code)
+            yield WindowTask(asset.uri, track.channel, window, spoken.code, heard.item.key)
         of_track = HeardTrack(
             channel=track.channel,
             n_windows=n_windows,

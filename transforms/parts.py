@@ -1,60 +1,64 @@
-"""The last steps of a pipeline: rows gathered by part, staged as complete files, a receipt for each."""
+"""The last step of a pipeline: results gathered by part, assembled, staged as complete files, a receipt for each."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import apache_beam as beam
+import pyarrow.parquet as pq
 
 from transforms import storage
-from transforms.assemble import AssetRows
-from transforms.commit import PartOf, stage_part
+from transforms.assemble import AssetRows, Provenance, assemble
+from transforms.assets import WorkItem, work_item
+from transforms.commit import PartOf, stage_file
+from transforms.results import Record, from_bytes, heard_of, window_of
+from transforms.tables import ParquetBuffer, to_arrow
+
+# rows of a table that are held as objects, and so the size of a row group
+HELD_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What one part holds, by status and table: the run row is their sum."""
 
-    assets: int
-    ok: int
-    no_speech: int
-    partial: int
-    failed: int
-    transcripts: int
-    segments: int
-    words: int
-    windows: int
-    windows_rescued: int
-    rescue_s: float
-    violations: int
-    audio_s: float
-    speech_s: float
+    # assembled
+    assets: int = 0
+    # begun and not read to their end: the run was told to stop
+    unfinished: int = 0
+    ok: int = 0
+    no_speech: int = 0
+    partial: int = 0
+    failed: int = 0
+    transcripts: int = 0
+    segments: int = 0
+    words: int = 0
+    windows: int = 0
+    windows_rescued: int = 0
+    rescue_s: float = 0.0
+    violations: int = 0
+    audio_s: float = 0.0
+    speech_s: float = 0.0
     # uris that failed in passing, whose old rows stay
-    kept_old: tuple[str, ...]
+    kept_old: tuple[str, ...] = ()
 
 
-def receipt_of(assets: Iterable[AssetRows]) -> Receipt:
-    """Counts assets and rows."""
-    assets = list(assets)
-    statuses = [_status(asset) for asset in assets]
-    transcripts = [row for asset in assets for row in asset.transcripts]
+def receipt_of(asset: AssetRows) -> Receipt:
+    """Counts the rows of one asset."""
     return Receipt(
-        assets=len(assets),
-        ok=statuses.count("ok"),
-        no_speech=statuses.count("no_speech"),
-        partial=statuses.count("partial"),
-        failed=statuses.count("failed"),
-        transcripts=len(transcripts),
-        segments=sum(len(asset.segments) for asset in assets),
-        words=sum(len(asset.words) for asset in assets),
-        windows=sum(asset.n_windows for asset in assets),
-        windows_rescued=sum(asset.n_windows_rescued for asset in assets),
-        rescue_s=sum(asset.rescue_s for asset in assets),
-        violations=sum(asset.n_violations for asset in assets),
-        audio_s=sum(row.duration_s for row in transcripts),
-        speech_s=sum(row.speech_s for row in transcripts),
-        kept_old=tuple(asset.uri for asset in assets if asset.keeps_old_version),
+        assets=1,
+        **{_status(asset): 1},
+        transcripts=len(asset.transcripts),
+        segments=len(asset.segments),
+        words=len(asset.words),
+        windows=asset.n_windows,
+        windows_rescued=asset.n_windows_rescued,
+        rescue_s=asset.rescue_s,
+        violations=asset.n_violations,
+        audio_s=sum(row.duration_s for row in asset.transcripts),
+        speech_s=sum(row.speech_s for row in asset.transcripts),
+        kept_old=(asset.uri,) if asset.keeps_old_version else (),
     )
 
 
@@ -65,41 +69,130 @@ def _status(asset: AssetRows) -> str:
 
 def total(receipts: Iterable[Receipt]) -> Receipt:
     """The sum of receipts."""
-    receipts = list(receipts)
-    sums: dict[str, Any] = {
-        f.name: sum((getattr(r, f.name) for r in receipts), start=() if f.name == "kept_old" else 0)
-        for f in fields(Receipt)
-    }
+    sums: dict[str, Any] = {f.name: getattr(Receipt(), f.name) for f in fields(Receipt)}
+    for receipt in receipts:
+        for name in sums:
+            sums[name] += getattr(receipt, name)
     return Receipt(**sums)
 
 
-class StagePart(beam.DoFn):
-    """Writes all rows of a shard, sorted, and then its receipt. A retry writes the same files again."""
+class AssemblePart(beam.DoFn):
+    """Assembles all assets of a shard, writes their rows, sorted, and then its receipt.
 
-    def __init__(self, parts: PartOf) -> None:
+    Elements are (shard, results): of each asset the line of its work item, and the records of what was heard. A retry
+    writes the same files again.
+    """
+
+    def __init__(self, parts: PartOf, provenance: Provenance) -> None:
         self._parts = parts
+        self._provenance = provenance
 
-    def process(self, element: tuple[int, Iterable[AssetRows]]) -> Iterator[int]:
-        shard, assets = element
-        assets = sorted(assets, key=lambda rows: rows.uri)
-        rows: dict[str, Sequence[Any]] = {
-            "words": [row for asset in assets for row in asset.words],
-            "segments": [row for asset in assets for row in asset.segments],
-            "failures": [row for asset in assets for row in asset.failures],
-            "transcripts": [row for asset in assets for row in asset.transcripts],
-        }
-        stage_part(self._parts, shard, rows)
-        receipt = receipt_of(assets)
-        record = {f.name: getattr(receipt, f.name) for f in fields(Receipt)}
-        path = storage.join(self._parts.staging, "receipts", f"{shard:05d}.json")
-        storage.write_whole(path, json.dumps(record).encode())
+    def process(self, element: tuple[int, Iterable[str | bytes]]) -> Iterator[int]:
+        shard, results = element
+        part = PartWriter(self._parts, shard)
+        receipts = []
+        for item, records in by_asset(results):
+            rows = assemble_records(item, records, self._provenance)
+            if rows is None:
+                receipts.append(Receipt(unfinished=1))
+                continue
+            part.add(rows)
+            receipts.append(receipt_of(rows))
+        part.close()
+        write_receipt(self._parts, shard, total(receipts))
         yield shard
+
+
+def by_asset(results: Iterable[str | bytes]) -> Iterator[tuple[WorkItem, list[Record]]]:
+    """Work items with their records, by uri. A record of an asset that is not among the items is a bug of ours."""
+    items: dict[str, WorkItem] = {}
+    packed: dict[str, list[Record]] = {}
+    for result in results:
+        if isinstance(result, str):
+            item = work_item(result)
+            items[item.asset.uri] = item
+        else:
+            record = from_bytes(result)
+            packed.setdefault(record.uri, []).append(record)
+    if strange := packed.keys() - items.keys():
+        raise RuntimeError(f"results of {min(strange)}, which was not planned")
+    for uri in sorted(items):
+        yield items.pop(uri), packed.pop(uri, [])
+
+
+def assemble_records(item: WorkItem, records: Iterable[Record], provenance: Provenance) -> AssetRows | None:
+    """The rows of one asset; None where it was not read to its end. What comes twice counts once."""
+    once = {(record.channel, record.window_index): record for record in records}
+    ends = [record for record in once.values() if not record.is_window]
+    if not ends:
+        return None
+    heard = replace(heard_of(ends[0]), item=item)
+    return assemble(heard, [window_of(record) for record in once.values() if record.is_window], provenance)
+
+
+@dataclass
+class _Table:
+    rows: list[Any] = field(default_factory=list)
+    file: ParquetBuffer | None = None
+
+
+class PartWriter:
+    """Writes the rows of one shard, a file a table. Rows come sorted; few of them are held at a time."""
+
+    def __init__(self, parts: PartOf, shard: int) -> None:
+        self._parts = parts
+        self._shard = shard
+        self._tables = {table: _Table() for table in ("words", "segments", "failures", "transcripts")}
+
+    def add(self, asset: AssetRows) -> None:
+        """Takes all rows of one asset."""
+        for name, table in self._tables.items():
+            table.rows += getattr(asset, name)
+            if len(table.rows) >= HELD_ROWS:
+                self._write(name, table)
+
+    def close(self) -> None:
+        """Stages the files, complete; a table without rows has none."""
+        for name, table in self._tables.items():
+            self._write(name, table)
+            if table.file:
+                path = self._parts.staged(name, self._parts.name(self._shard))
+                stage_file(path, table.file.close(), table.file.n_rows)
+
+    def _write(self, name: str, table: _Table) -> None:
+        if table.rows:
+            arrow = to_arrow(name, table.rows)
+            table.file = table.file or ParquetBuffer(arrow.schema)
+            table.file.write(arrow)
+            table.rows = []
+
+
+def write_receipt(parts: PartOf, shard: int, receipt: Receipt) -> None:
+    """Says that a shard is staged, and what it holds."""
+    record = {f.name: getattr(receipt, f.name) for f in fields(Receipt)}
+    path = storage.join(parts.staging, "receipts", f"{shard:05d}.json")
+    storage.write_whole(path, json.dumps(record).encode())
 
 
 def read_receipts(parts: PartOf) -> list[Receipt]:
     """The receipts of a run, by shard."""
     receipts = []
-    for info in storage.list_files(storage.join(parts.staging, "receipts")):
+    for info in storage.files_named(storage.join(parts.staging, "receipts"), ".json"):
         record = json.loads(storage.read_whole(info.path))
         receipts.append(Receipt(**{**record, "kept_old": tuple(record["kept_old"])}))
     return receipts
+
+
+def staged_uris(parts: PartOf) -> set[str]:
+    """The assets whose rows the run has staged."""
+    uris: set[str] = set()
+    for table in ("transcripts", "failures"):
+        for info in storage.files_named(storage.join(parts.staging, "tables", table), ".parquet"):
+            uris.update(read_column(info.path, "uri"))
+    return uris
+
+
+def read_column(path: str, name: str) -> Sequence[Any]:
+    """One column of a Parquet file."""
+    with storage.open_read(path) as file:
+        return pq.read_table(file, columns=[name]).column(name).to_pylist()

@@ -2,67 +2,75 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from model.errors import BeamscribeError
 from transforms import storage
 from transforms.assets import Asset, WorkItem
-from transforms.rows import TIMESTAMP
+from transforms.content import sha256_of
+from transforms.history import Done, History
+from transforms.results import work_key
 
-IDENTITY = ["uri", "size_bytes", "source_modified_at", "config_hash", "model_sha256"]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An asset as an earlier run left it."""
-
-    # file of the table, below the table's folder: `dt=2026-11-22/….parquet`
-    part: str
-    size_bytes: int | None
-    modified_at_us: int | None
-    config_hash: str
-    model_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class FailedBefore:
-    """A failure as an earlier run left it."""
-
-    done: Done
-    retriable: bool
-    attempts: int
+# files whose bytes are compared at once: reading waits for the store
+N_READERS = 8
 
 
 @dataclass(frozen=True)
-class History:
-    """What the tables say of earlier runs, by uri."""
+class Version:
+    """What besides an asset's own bytes decides on its rows."""
 
-    done: Mapping[str, Done]
-    failed: Mapping[str, FailedBefore]
+    # that can change a row
+    options: Mapping[str, Any]
+    model_sha256: str
+    code_version: str
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a run has to do. Items keep the order of the inputs."""
 
-    new: tuple[WorkItem, ...]
-    changed: tuple[WorkItem, ...]
+    new: tuple[WorkItem, ...] = ()
+    changed: tuple[WorkItem, ...] = ()
     # failed before, and worth another try
-    retried: tuple[WorkItem, ...]
-    n_unchanged: int
+    retried: tuple[WorkItem, ...] = ()
+    # written again, with the bytes they had: only the time in their rows changes
+    touched: tuple[Asset, ...] = ()
+    # in the tables and no longer among the inputs
+    removed: tuple[str, ...] = ()
+    # to be done, and left to a later run
+    deferred: tuple[WorkItem, ...] = ()
+    n_unchanged: int = 0
     # failed before, would fail again, left alone
-    n_failed_before: int
+    n_failed_before: int = 0
 
     @property
     def work(self) -> tuple[WorkItem, ...]:
         """Everything to transcribe, largest first, so that the last worker to finish has little left to do."""
         items = (*self.new, *self.changed, *self.retried)
         return tuple(sorted(items, key=lambda item: (-(item.asset.size_bytes or 0), item.asset.uri)))
+
+    def only(self, taken: Iterable[WorkItem], deferred: Iterable[WorkItem]) -> "Plan":
+        """The plan with some of its work left to a later run."""
+        uris = {item.asset.uri for item in taken}
+        new, changed, retried = (
+            tuple(item for item in items if item.asset.uri in uris) for items in (self.new, self.changed, self.retried)
+        )
+        return replace(self, new=new, changed=changed, retried=retried, deferred=tuple(deferred))
+
+
+@dataclass
+class _Sorted:
+    """Where assets are put while they are gone through."""
+
+    new: list[WorkItem] = field(default_factory=list)
+    changed: list[WorkItem] = field(default_factory=list)
+    retried: list[WorkItem] = field(default_factory=list)
+    n_unchanged: int = 0
+    n_failed_before: int = 0
+    # equal but for the time: their bytes decide
+    unsure: list[tuple[Asset, Done]] = field(default_factory=list)
 
 
 def config_hash(options: Mapping[str, Any], asset: Asset | None = None) -> str:
@@ -72,79 +80,91 @@ def config_hash(options: Mapping[str, Any], asset: Asset | None = None) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def read_history(output: str) -> History:
-    """What earlier runs left in the tables below `output`. Transcripts of assets that then failed are `done` too."""
-    done: dict[str, Done] = {}
-    for part, row in _rows(output, "transcripts", IDENTITY):
-        done[row["uri"]] = _done(part, row)
-    failed: dict[str, FailedBefore] = {}
-    for part, row in _rows(output, "failures", [*IDENTITY, "retriable", "attempts"]):
-        failed[row["uri"]] = FailedBefore(_done(part, row), row["retriable"], row["attempts"])
-    return History(done, failed)
-
-
-def _done(part: str, row: dict[str, Any]) -> Done:
-    return Done(part, row["size_bytes"], row["source_modified_at"], row["config_hash"], row["model_sha256"])
-
-
-def _rows(output: str, table: str, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    folder = storage.join(output, table)
-    try:
-        parts = table_parts(output, table)
-    except OSError as error:
-        raise BeamscribeError(f"{output} cannot be read ({error}); check path, rights and credentials") from error
-    for info in parts:
-        try:
-            with storage.open_read(info.path) as file:
-                arrow = pq.read_table(file, columns=columns)
-        except (pa.ArrowException, OSError) as error:
-            raise BeamscribeError(f"{info.path}: not a table of Beamscribe ({error}); move it elsewhere") from error
-        if missing := set(columns) - set(arrow.column_names):
-            raise BeamscribeError(
-                f"{info.path}: not a table of Beamscribe (no column {min(missing)}); choose another --output"
-            )
-        moment = arrow.schema.get_field_index("source_modified_at")
-        micros = arrow.column("source_modified_at").cast(TIMESTAMP).cast(pa.int64())
-        arrow = arrow.set_column(moment, "source_modified_at", micros)
-        part = info.path.removeprefix(folder + "/")
-        for batch in arrow.to_batches(max_chunksize=10_000):
-            yield from ((part, row) for row in batch.to_pylist())
-
-
-def table_parts(output: str, table: str) -> list[storage.FileInfo]:
-    """The Parquet files of a table, sorted by path."""
-    folder = storage.join(output, table)
-    if storage.is_local(folder) and not storage.is_folder(folder):
-        return []
-    return [info for info in storage.list_files(folder) if info.path.endswith(".parquet")]
-
-
 def plan_work(
-    assets: Iterable[Asset], history: History, options: Mapping[str, Any], model_sha256: str, retry_failed: bool
+    assets: Iterable[Asset],
+    history: History,
+    version: Version,
+    *,
+    retry_failed: bool = False,
+    prune: bool = False,
+    same_content: Callable[[Asset, Done], bool] | None = None,
 ) -> Plan:
     """Holds the inputs against what is done: equal size, modification time, options and model mean unchanged.
 
-    A failure is tried again when it was a passing one, when anything has changed, or when `retry_failed` asks for it.
+    Where only the time differs, or is not known, the bytes decide (`same_content`). A failure is tried again when it
+    was a passing one, when anything has changed, or when `retry_failed` asks for it. prune: whether rows of what is no
+    longer among the inputs go.
     """
-    new: list[WorkItem] = []
-    changed: list[WorkItem] = []
-    retried: list[WorkItem] = []
-    n_unchanged = n_failed_before = 0
+    found = _Sorted()
+    assets = list(assets)
     for asset in assets:
-        done, failed = history.done.get(asset.uri), history.failed.get(asset.uri)
-        key = config_hash(options, asset)
-        if done and _same(asset, done, key, model_sha256):
-            n_unchanged += 1
-        elif failed and _same(asset, failed.done, key, model_sha256):
-            if failed.retriable or retry_failed:
-                retried.append(WorkItem(asset, key, failed.attempts + 1))
-            else:
-                n_failed_before += 1
+        _sort(asset, history, version, retry_failed, found)
+    touched = []
+    with ThreadPoolExecutor(N_READERS) as pool:
+        verdicts = list(pool.map(lambda pair: (same_content or has_same_content)(*pair), found.unsure))
+    for (asset, _), is_same in zip(found.unsure, verdicts, strict=True):
+        if is_same:
+            touched.append(asset)
         else:
-            (changed if done or failed else new).append(WorkItem(asset, key, 1))
-    return Plan(tuple(new), tuple(changed), tuple(retried), n_unchanged, n_failed_before)
+            found.changed.append(_item(asset, version, 1))
+    return Plan(
+        new=tuple(found.new),
+        changed=tuple(found.changed),
+        retried=tuple(found.retried),
+        touched=tuple(touched),
+        removed=_removed(assets, history) if prune else (),
+        n_unchanged=found.n_unchanged,
+        n_failed_before=found.n_failed_before,
+    )
 
 
-def _same(asset: Asset, done: Done, key: str, model_sha256: str) -> bool:
-    before = (done.size_bytes, done.modified_at_us, done.config_hash, done.model_sha256)
-    return before == (asset.size_bytes, asset.modified_at_us, key, model_sha256)
+def _sort(asset: Asset, history: History, version: Version, retry_failed: bool, found: _Sorted) -> None:
+    done, failed = history.done.get(asset.uri), history.failed.get(asset.uri)
+    key = config_hash(version.options, asset)
+    if done and _same(done, asset, key, version):
+        if _same_time(done, asset):
+            found.n_unchanged += 1
+        else:
+            found.unsure.append((asset, done))
+    elif failed and _same(failed.done, asset, key, version) and _same_time(failed.done, asset):
+        if failed.retriable or retry_failed:
+            found.retried.append(_item(asset, version, failed.attempts + 1))
+        else:
+            found.n_failed_before += 1
+    else:
+        (found.changed if done or failed else found.new).append(_item(asset, version, 1))
+
+
+def _item(asset: Asset, version: Version, attempts: int) -> WorkItem:
+    key = config_hash(version.options, asset)
+    return WorkItem(asset, key, attempts, work_key(asset, key, version.model_sha256, version.code_version))
+
+
+def _same(done: Done, asset: Asset, key: str, version: Version) -> bool:
+    return (done.size_bytes, done.config_hash, done.model_sha256) == (asset.size_bytes, key, version.model_sha256)
+
+
+def _same_time(done: Done, asset: Asset) -> bool:
+    """Whether a file is as it was by its time; a time that no store gives is none (a missing file has none either)."""
+    if asset.size_bytes is not None and asset.modified_at_us is None:
+        return False
+    return done.modified_at_us == asset.modified_at_us
+
+
+def has_same_content(asset: Asset, done: Done) -> bool:
+    """Whether a file holds the bytes that were transcribed; not where it cannot be read, and then the run tells."""
+    try:
+        if done.etag is not None and storage.etag(asset.path) == done.etag:
+            return True
+        with storage.open_read(asset.path) as file:
+            return sha256_of(file) == done.content_sha256
+    except OSError:
+        return False
+
+
+def _removed(assets: Sequence[Asset], history: History) -> tuple[str, ...]:
+    """What is in the tables and not among the inputs; nothing below a folder that could not be listed."""
+    named = {asset.uri for asset in assets}
+    unlisted = tuple(asset.uri.rstrip("/") + "/" for asset in assets if asset.size_bytes is None)
+    gone = sorted(history.uris - named)
+    return tuple(uri for uri in gone if not (unlisted and uri.startswith(unlisted)))

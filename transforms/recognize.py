@@ -16,9 +16,11 @@ from model.recognizer import DecodeOptions, Hypothesis, Recognizer
 from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
 from transforms.guards import Scene, scene_of
+from transforms.recognized import RecognizedWindow
 from transforms.rescue import Rescued, needs_rescue, rescue
+from transforms.results import ResultStore, to_bytes, window_record
 from transforms.takes import moved, take_of, waveforms_of
-from transforms.windows import Span, Window
+from transforms.windows import Window
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,28 +35,8 @@ class WindowTask:
     window: Window
     # None: the model identifies it
     language: str | None
-
-
-@dataclass(frozen=True)
-class RecognizedWindow:
-    """What the model heard in one window. Small: the audio is gone."""
-
-    uri: str
-    channel: int | None
-    window_index: int
-    spans: tuple[Span, ...]
-    # where in the recording the detector heard speech, inside the spans
-    speech: tuple[Span, ...]
-    # mean square of each LEVEL_FRAME_S of the window's audio
-    mean_squares: np.ndarray
-    # None where the model failed on this window
-    hypothesis: Hypothesis | None
-    # what a second pass did: `rescue.Rescued`
-    flags: tuple[str, ...] = ()
-    # what that took, in seconds; None: the first hypothesis held
-    rescue_s: float | None = None
-    # type and message of what the model raised
-    error: tuple[str, str] | None = None
+    # of the work item: `results.work_key`
+    key: str
 
 
 @dataclass(frozen=True)
@@ -177,27 +159,43 @@ def load_once(planned: ModelFiles, options: DecodeOptions) -> Recognizer:
         return _loaded[key]
 
 
-class RecognizerHandler(ModelHandler[Any, RecognizedWindow | DoubtfulWindow, Recognizer]):
-    """Loads a recogniser once a process and gives it batches of one size, mixed from all files of a bundle."""
+# uri and record (`results.to_bytes`): what goes on to be assembled
+Packed = tuple[str, bytes]
 
-    def __init__(self, files: ModelFiles, options: DecodeOptions, batch_windows: int) -> None:
+
+class RecognizerHandler(ModelHandler[Any, Packed | DoubtfulWindow, Recognizer]):
+    """Loads a recogniser once a process and gives it batches of one size, mixed from all files of a bundle.
+
+    What holds is staged before it is handed on: a run that is killed loses no more than the batch in hand.
+    """
+
+    def __init__(self, files: ModelFiles, options: DecodeOptions, batch_windows: int, store: ResultStore) -> None:
         super().__init__(min_batch_size=batch_windows, max_batch_size=batch_windows)
         self._files = files
         self._options = options
+        self._store = store
 
     def load_model(self) -> Recognizer:
         return load_once(self._files, self._options)
 
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
+    ) -> Iterable[Packed | DoubtfulWindow]:
         results = recognize(batch, model, self._options.prompt)
         give_back()
         progress.windows_done(sum(len(task.window.samples) for task in batch), len(batch))
-        return results
+        doubtful = [result for result in results if isinstance(result, DoubtfulWindow)]
+        held = [(r, task) for r, task in zip(results, batch, strict=True) if isinstance(r, RecognizedWindow)]
+        return [*doubtful, *self._staged([r for r, _ in held], [task.key for _, task in held])]
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
         return sum(task.window.samples.nbytes for task in batch)
+
+    def _staged(self, windows: Sequence[RecognizedWindow], keys: Sequence[str]) -> list[Packed]:
+        records = [window_record(window, key) for window, key in zip(windows, keys, strict=True)]
+        # what the model failed on is tried again by a run that picks up the rest
+        self._store.write([record for record, window in zip(records, windows, strict=True) if window.hypothesis])
+        return [(record.uri, to_bytes(record)) for record in records]
 
 
 class RescueHandler(RecognizerHandler):
@@ -205,10 +203,10 @@ class RescueHandler(RecognizerHandler):
 
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[RecognizedWindow | DoubtfulWindow]:
+    ) -> Iterable[Packed | DoubtfulWindow]:
         results = recognize_again(batch, model, self._options.prompt)
         give_back()
-        return results
+        return self._staged(results, [doubtful.task.key for doubtful in batch])
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
         return sum(doubtful.task.window.samples.nbytes for doubtful in batch)
@@ -219,5 +217,5 @@ class SplitDoubtful(beam.DoFn):
 
     DOUBTFUL = "doubtful"
 
-    def process(self, window: RecognizedWindow | DoubtfulWindow) -> Iterator[Any]:
+    def process(self, window: Packed | DoubtfulWindow) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput(self.DOUBTFUL, window) if isinstance(window, DoubtfulWindow) else window

@@ -62,6 +62,7 @@ class TranscriptRow:
     code_version: str = column(pa.string(), "Version of Beamscribe.")
     run_id: str = column(pa.string(), "The run that wrote this row; key of `runs`.")
     transcribed_at: datetime = column(TIMESTAMP, "When this row was made.")
+    etag: str | None = column(pa.string(), "Entity tag of the file on its object store. Null on a local disk.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,17 @@ class RunRow:
     started_at: datetime = column(TIMESTAMP, "When it started.")
     finished_at: datetime = column(TIMESTAMP, "When its tables were committed.")
     wall_s: float = column(SECONDS, "Time from start to commit, in seconds.")
-    exit_status: int = column(pa.int32(), "0, or 3 where more failed than `--max_failed_fraction` allows.")
+    exit_status: int = column(
+        pa.int32(), "0; 3 where more failed than `--max_failed_fraction` allows; 130, 143: told to stop."
+    )
     found: int = column(pa.int64(), "Assets that the inputs name.")
     skipped_not_media: int = column(pa.int64(), "Files in input folders that are neither audio nor video.")
     unchanged: int = column(pa.int64(), "Assets that were done before and have not changed.")
+    touched: int = column(pa.int64(), "Unchanged assets that were written again with the bytes they had.")
+    removed: int = column(pa.int64(), "Assets that were no longer among the inputs and whose rows went (`--prune`).")
     failed_before: int = column(pa.int64(), "Assets that failed before, would fail again, and were left alone.")
+    deferred: int = column(pa.int64(), "Assets that were left to later runs (`--max_hours`).")
+    unfinished: int = column(pa.int64(), "Assets that were left to later runs because this one was told to stop.")
     planned: int = column(pa.int64(), "Assets that this run worked on.")
     ok: int = column(pa.int64(), "Planned assets that are transcribed.")
     no_speech: int = column(pa.int64(), "Planned assets in which nothing was said.")
@@ -149,6 +156,9 @@ class RunRow:
     segments: int = column(pa.int64(), "Rows written to `segments`.")
     words: int = column(pa.int64(), "Rows written to `words`.")
     windows: int = column(pa.int64(), "Windows of at most 30 s that the model recognised.")
+    windows_resumed: int = column(
+        pa.int64(), "Of these, windows that an interrupted run before this one had recognised."
+    )
     windows_rescued: int = column(pa.int64(), "Windows that some guard doubted and that were tried again.")
     rescue_s: float = column(SECONDS, "Time that the second pass took, summed over workers, in seconds.")
     violations: int = column(

@@ -19,7 +19,7 @@ from apache_beam.io.filesystem import BeamIOError, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.remote_file import open_remote
-from transforms.stores import FileInfo, store_of, tried
+from transforms.stores import FileInfo, ReplacedError, store_of, tried
 
 
 def is_local(path: str) -> bool:
@@ -53,9 +53,13 @@ def open_read(path: str) -> BinaryIO:
 
 
 def read_whole(path: str) -> bytes:
-    """All bytes of a file."""
-    with open_read(path) as file:
-        return file.read()
+    """All bytes of a file. One that is replaced meanwhile is read again."""
+    try:
+        with open_read(path) as file:
+            return file.read()
+    except ReplacedError:
+        with open_read(path) as file:
+            return file.read()
 
 
 def write_whole(path: str, data: bytes) -> None:
@@ -149,7 +153,7 @@ def etag(path: str) -> str | None:
 
     It costs the request of `stat`, which returns it too, as `list_files` and `match` do for nothing.
     """
-    info = stat(path)
+    info = None if is_local(path) else stat(path)
     return info.etag if info else None
 
 
@@ -229,3 +233,10 @@ def list_files(folder: str) -> Iterator[FileInfo]:
         folders.sort()
         yield from filter(None, (_local_info(os.path.join(root, name)) for name in sorted(names)))
     yield from (FileInfo(path, None, None) for path in unlisted)
+
+
+def files_named(folder: str, ending: str) -> list[FileInfo]:
+    """The files below a folder whose names end so, in order; none where there is no folder."""
+    if is_local(folder) and not os.path.isdir(folder):
+        return []
+    return [info for info in list_files(folder) if info.path.endswith(ending)]

@@ -50,6 +50,10 @@ class FileInfo:
     etag: str | None = None
 
 
+class ReplacedError(OSError):
+    """An object is no longer the one that was opened."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What a store's exception means."""
@@ -78,7 +82,7 @@ class Fault:
         if self.status == 404:
             return FileNotFoundError(f"{path}: no such object or bucket ({said})")
         if self.status == 412:
-            return OSError(f"{path}: changed while it was read")
+            return ReplacedError(f"{path}: changed while it was read")
         if self.status is None:
             return ConnectionError(f"{path}: no answer in {N_TRIES} tries ({said}); check the network and the endpoint")
         if self.passing:

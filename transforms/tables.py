@@ -45,11 +45,29 @@ def to_arrow(table: str, rows: Sequence[Any]) -> pa.Table:
     return arrow
 
 
+class ParquetBuffer:
+    """A complete Parquet file (zstd) in memory, put together row group by row group."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.n_rows = 0
+        self._sink = pa.BufferOutputStream()
+        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd", write_statistics=True)
+
+    def write(self, arrow: pa.Table) -> None:
+        self.n_rows += arrow.num_rows
+        self._writer.write_table(arrow, row_group_size=ROW_GROUP_ROWS)
+
+    def close(self) -> bytes:
+        """The bytes of the file: what is written is written in one piece."""
+        self._writer.close()
+        return self._sink.getvalue().to_pybytes()
+
+
 def to_parquet(arrow: pa.Table) -> bytes:
-    """A complete Parquet file (zstd) in memory: what is written is written in one piece."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(arrow, sink, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_statistics=True)
-    return sink.getvalue().to_pybytes()
+    """A table as a complete Parquet file."""
+    buffer = ParquetBuffer(arrow.schema)
+    buffer.write(arrow)
+    return buffer.close()
 
 
 def tables_page() -> str:

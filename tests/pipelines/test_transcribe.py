@@ -19,7 +19,6 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from pipelines.cli import main
 from tests.conftest import REPOSITORY
-from transforms import commit as commits
 from transforms import storage
 
 SAMPLES = REPOSITORY / "samples"
@@ -256,15 +255,19 @@ def test_stereo_call_by_channel(tmp_path):
 
 
 def test_full_disk_is_one_line_and_loses_nothing(out, tmp_path, monkeypatch, capsys):
-    def full(arrow):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(path, data):
+        if "/tables/" in path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_whole(path, data)
+
+    write_whole = storage.write_whole
 
     output = tmp_path / "out"
     voicemail, weather = SAMPLES / "voicemail.wav", SAMPLES / "weather.mp3"
     assert transcribe(voicemail, output) == 0
     before = stable(output, "transcripts")
     with monkeypatch.context() as patched:
-        patched.setattr(commits, "to_parquet", full)
+        patched.setattr(storage, "write_whole", full)
         capsys.readouterr()
         assert transcribe([voicemail, weather], output) == 1
     line = capsys.readouterr().err

@@ -28,7 +28,7 @@ class Listener:
 
 def task(value, language="en"):
     span = (Span(0, 800),)
-    return WindowTask(f"{value}.wav", None, Window(0, span, span, np.full(800, value, np.float32)), language)
+    return WindowTask(f"{value}.wav", None, Window(0, span, span, np.full(800, value, np.float32)), language, "key")
 
 
 def test_results_keep_order_and_identity():

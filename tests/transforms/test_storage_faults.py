@@ -154,6 +154,23 @@ def check_change_is_noticed(folder):
             file.read(10)
 
 
+@pytest.mark.parametrize("scheme", ["s3", "azfs"])
+def test_object_that_is_replaced_between_look_and_read_is_read_whole_as_it_is_now(scheme, request, monkeypatch):
+    store = request.getfixturevalue(scheme)
+    with store.in_use():
+        (path,) = put(store.folder(), "lease.json", data=b"old")
+        look = storage.stat
+
+        def look_and_replace(path):
+            info = look(path)
+            monkeypatch.setattr(storage, "stat", look)
+            put(path.rsplit("/", 1)[0], "lease.json", data=b"new one")
+            return info
+
+        monkeypatch.setattr(storage, "stat", look_and_replace)
+        assert storage.read_whole(path) == b"new one"
+
+
 def test_words_of_clients_are_told_apart():
     """What no server here says: credentials that a provider did not give, parts of a batch, an upload too late."""
     azure, s3 = store_azure.AzureStore(None), store_s3.S3Store(None)

@@ -1,0 +1,94 @@
+"""A run before it starts: its command line checked, its inputs found and held against what is done."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from model.errors import BeamscribeError
+from model.registry import ModelFiles, check_options, resolve_model
+from pipelines.beam_runs import use_stores
+from pipelines.options import TranscribeOptions
+from transforms import storage
+from transforms.assets import Asset, WorkItem
+from transforms.estimates import Estimate, bounded, estimate
+from transforms.history import History, read_history
+from transforms.inputs import Inputs, find_inputs
+from transforms.planning import Plan, Version, plan_work
+
+CODE_VERSION = version("beamscribe")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A command line in which nothing is wrong."""
+
+    options: TranscribeOptions
+    output: str
+    model: ModelFiles
+    inputs: Inputs
+
+    @property
+    def version(self) -> Version:
+        return Version(self.options.that_change_rows(), self.model.sha256, CODE_VERSION)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that knows what it has to do."""
+
+    checked: Checked
+    history: History
+    plan: Plan
+    sizes: Estimate
+
+    @property
+    def options(self) -> TranscribeOptions:
+        return self.checked.options
+
+    @property
+    def output(self) -> str:
+        return self.checked.output
+
+    @property
+    def model(self) -> ModelFiles:
+        return self.checked.model
+
+
+def check(options: TranscribeOptions) -> Checked:
+    """Everything that can be wrong with the command line. Touches nothing. Raises BeamscribeError."""
+    use_stores(options.beam_args)
+    model = resolve_model(options.model)
+    check_options(model, options.decode, [options.language] if options.language else [])
+    if options.language_per_segment and not model.multilingual:
+        raise BeamscribeError(f"{model.name} knows English only: leave --language_per_segment out")
+    output = storage.normalise(options.output)
+    try:
+        inputs = find_inputs(options.inputs, leave_out=output)
+    except OSError as error:
+        raise BeamscribeError(f"the inputs cannot be listed ({error}); check paths, rights and credentials") from error
+    languages = {track.language for asset in inputs.assets for track in asset.tracks if track.language}
+    check_options(model, options.decode, sorted(languages))
+    return Checked(options, output, model, inputs)
+
+
+def make_plan(checked: Checked) -> Job:
+    """Finds out what is to be done. Touches nothing. Raises BeamscribeError."""
+    options = checked.options
+    history = read_history(checked.output)
+    plan = plan_work(
+        checked.inputs.assets, history, checked.version, retry_failed=options.retry_failed, prune=options.prune
+    )
+    sizes = estimate(plan.work, history, length_of)
+    if options.max_hours is not None:
+        items = plan.work if options.first == "largest" else sorted(plan.work, key=_age)
+        taken, deferred = bounded(items, sizes, options.max_hours * 3600)
+        plan = plan.only(taken, deferred)
+    return Job(checked, history, plan, sizes)
+
+
+def _age(item: WorkItem) -> tuple[int, str]:
+    return item.asset.modified_at_us or 0, item.asset.uri
+
+
+def length_of(asset: Asset) -> float | None:
+    """Seconds of a file as its header says, or its decoder guesses; None where it cannot be opened."""
+    return None
