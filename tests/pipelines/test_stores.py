@@ -20,7 +20,8 @@ SAMPLES = REPOSITORY / "samples"
 CLIPS = ("voicemail.wav", "weather.mp3")
 QUICK = ("--beam_size=1", "--word_timestamps=false")
 TABLES = ("transcripts", "segments", "failures")
-VOLATILE = {"run_id", "transcribed_at", "failed_at", "source_modified_at"}
+# the last two are the store's to say
+VOLATILE = {"run_id", "transcribed_at", "failed_at", "source_modified_at", "etag"}
 
 
 def upload(folder, clips=CLIPS, names=None):
@@ -32,15 +33,17 @@ def transcribe(folder, *flags):
     return main(["transcribe", "--input", f"{folder}/in", "--output", f"{folder}/out", *QUICK, *flags])
 
 
+def read(folder, table):
+    """All rows of a table of `folder/out`."""
+    files = storage.files_named(f"{folder}/out/{table}", ".parquet")
+    return [row for info in files for row in pq.read_table(io.BytesIO(storage.read_whole(info.path))).to_pylist()]
+
+
 def rows(folder, table):
-    """All rows of a table of `folder/out`, with uris relative to `folder`, without what differs by intention."""
-    found = []
-    for info in storage.list_files(f"{folder}/out/{table}") if storage.is_folder(f"{folder}/out/{table}") else []:
-        found += pq.read_table(io.BytesIO(storage.read_whole(info.path))).to_pylist()
-    kept = [{name: value for name, value in row.items() if name not in VOLATILE} for row in found]
-    return sorted(
-        json.dumps(row | {"uri": row["uri"].removeprefix(folder)}, default=str, sort_keys=True) for row in kept
-    )
+    """The rows of a table, sorted, with uris relative to `folder`, without what differs by intention."""
+    kept = [{name: value for name, value in row.items() if name not in VOLATILE} for row in read(folder, table)]
+    relative = [row | {"uri": row["uri"].removeprefix(folder)} for row in kept]
+    return sorted(json.dumps(row, default=str, sort_keys=True) for row in relative)
 
 
 def tables(folder):
@@ -48,12 +51,7 @@ def tables(folder):
 
 
 def runs(folder):
-    found = [
-        row
-        for info in storage.list_files(f"{folder}/out/runs")
-        for row in pq.read_table(io.BytesIO(storage.read_whole(info.path))).to_pylist()
-    ]
-    return sorted(found, key=lambda row: row["started_at"])
+    return sorted(read(folder, "runs"), key=lambda row: row["started_at"])
 
 
 def exports(folder, *flags):
@@ -69,7 +67,7 @@ def exports(folder, *flags):
 
 def check_clean(folder):
     """No empty object in the output, nothing of the staging."""
-    found = [info for page in [list(storage._listed(f"{folder}/out/"))] for info in page]
+    found = list(storage._listed(f"{folder}/out/"))
     assert [info.path for info in found if info.size_bytes == 0] == []
     assert [info.path for info in found if "/_beamscribe" in info.path] == []
     assert all(info.path.endswith(".parquet") for info in found)
@@ -104,6 +102,9 @@ def test_tables_are_those_of_local_files(store, local, replaced, capsys):
     assert transcribe(folder, *store.flags) == 0
     assert tables(folder) == tables(local)
     assert len(rows(folder, "transcripts")) == 2
+    for row in read(folder, "transcripts"):
+        info = storage.stat(row["uri"])
+        assert (row["etag"], row["source_modified_at"].timestamp()) == (info.etag, info.modified_at_us / 1e6)
     check_clean(folder)
 
     before = {info.path: info for info in storage.list_files(folder)}
@@ -180,6 +181,38 @@ def test_object_that_cannot_be_read_is_a_failure_row_and_read_by_the_next_run(st
     assert tables(folder) == tables(local)
 
 
+@pytest.fixture(scope="module")
+def n_requests(s3):
+    """How many requests the job makes of S3."""
+    with fault_proxy(s3.port) as proxy, s3.at(proxy.port).in_use():
+        folder = s3.folder()
+        upload(folder + "/in")
+        proxy.requests.clear()
+        assert transcribe(folder, *s3.at(proxy.port).flags) == 0
+        return len(proxy.requests)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.8, 0.95])
+def test_store_that_goes_away_during_a_run_costs_nothing_but_another_run(s3, local, n_requests, share, capsys):
+    with s3.in_use():
+        folder = s3.folder()
+        upload(folder + "/in")
+        capsys.readouterr()
+        with fault_proxy(s3.port, busy_after=int(share * n_requests)) as proxy, s3.at(proxy.port).in_use():
+            assert transcribe(folder, *s3.at(proxy.port).flags) in (1, 2)
+        assert re.fullmatch(r"beamscribe transcribe: .*not ready in 5 tries.*\n", told(capsys))
+        # the process that took it lives on: it is this one
+        storage.delete_folder(f"{folder}/out/_beamscribe/leases")
+        assert transcribe(folder, *s3.flags) == 0
+        assert tables(folder) == tables(local)
+        check_clean(folder)
+
+
+def told(capsys):
+    """What a command said on standard error, without what Beam logs in a process that is not the command's own."""
+    return "".join(line for line in capsys.readouterr().err.splitlines(True) if line.startswith("beamscribe"))
+
+
 def refusal(capsys, *argv):
     """The one line of a command that is refused with exit status 2."""
     capsys.readouterr()
@@ -252,5 +285,4 @@ def test_key_of_a_store_is_not_in_the_tables(s3):
         upload(folder + "/in", ("silence.wav",))
         assert transcribe(folder, *s3.flags) == 0
         for info in storage.list_files(f"{folder}/out"):
-            table = pq.read_table(io.BytesIO(storage.read_whole(info.path)))
-            assert s3.key not in str(table.to_pylist())
+            assert s3.key not in str(pq.read_table(io.BytesIO(storage.read_whole(info.path))).to_pylist())

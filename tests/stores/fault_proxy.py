@@ -24,6 +24,8 @@ class FaultProxy:
     busy: int = 0
     # every so many-th request is answered with 503; 0: none
     busy_every: int = 0
+    # after so many requests all are answered with 503
+    busy_after: int | None = None
     # requests whose first line has what this pattern says are answered with 503
     busy_for: str | None = None
     # answers that are cut short, with a reset, after so many bytes; of the requests for which `cuts` says so
@@ -92,6 +94,8 @@ def _is_busy(proxy: FaultProxy) -> bool:
         proxy.busy -= 1
         return True
     if proxy.busy_every and len(proxy.requests) % proxy.busy_every == 0:
+        return True
+    if proxy.busy_after is not None and len(proxy.requests) > proxy.busy_after:
         return True
     return proxy.busy_for is not None and re.search(proxy.busy_for, proxy.requests[-1]) is not None
 
