@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --prefer-binary
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint samples
+.PHONY: help demo test lint samples servers
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' Makefile | expand -t 16
@@ -13,13 +13,15 @@ demo: .venv/installed  ## transcribe samples/ into out/ and print the transcript
 	$(BIN)/beamscribe transcribe --input samples --output out
 	$(BIN)/beamscribe show out
 
-test: .venv/installed-test  ## run the tests
+test: .venv/installed-test servers  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+servers: .venv/servers/swift .venv/servers/azurite  ## install the object stores that the tests run against
 
 samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite)
 	$(BIN)/python samples/make.py
@@ -35,3 +37,17 @@ samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite
 .venv/installed-test: .venv/installed requirements-test.txt
 	$(PIP) -r requirements-test.txt
 	@touch $@
+
+# in an environment of its own: it brings libraries that change how Python's sockets and threads work
+.venv/servers/swift: tests/stores/swift.txt | .venv/installed-test
+	rm -rf $@
+	$(PYTHON) -m venv $@ && $@/bin/python -m pip --quiet --disable-pip-version-check install -r $< || { rm -rf $@; exit 1; }
+	@touch $@
+
+.venv/servers/azurite: tests/stores/azurite/package-lock.json | .venv/installed-test
+	rm -rf $@
+	if command -v npm >/dev/null; then \
+	  mkdir -p $@ && cp $(<D)/package.json $< $@/ && \
+	  npm ci --prefix $@ --omit=dev --ignore-scripts --no-audit --no-fund --silent || { rm -rf $@; exit 1; }; \
+	  touch $@; \
+	else echo 'npm is not installed: the tests with Azure are left out' >&2; fi

@@ -29,6 +29,10 @@ BENCH = [
 ]
 TEST = [
     *BENCH,
+    "azure-storage-blob>=12.19",
+    "boto3>=1.36",
+    "gcp-storage-emulator>=2026.7",
+    "google-cloud-storage>=2.18,<4",
     "hypothesis>=6.100",
     "mypy>=1.15",
     "pytest>=8.3",
@@ -48,7 +52,7 @@ setup(
     include_package_data=True,
     install_requires=RUNTIME,
     extras_require={
-        "aws": ["apache-beam[aws]==2.77.0"],
+        "aws": ["apache-beam[aws]==2.77.0", "boto3>=1.36"],
         "azure": ["apache-beam[azure]==2.77.0"],
         "gcp": ["apache-beam[gcp]==2.77.0"],
         # The last tensorflow-io is built against this TensorFlow alone, and has no wheels above Python 3.12

@@ -15,10 +15,9 @@ from itertools import groupby
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystem import BeamIOError
 
 from model.errors import BeamscribeError
-from pipelines.beam_runs import beam_options, cause
+from pipelines.beam_runs import beam_options, cause, use_stores
 from pipelines.options import Parser, beam_args
 from pipelines.progress import workers_muted
 from transforms import storage
@@ -64,6 +63,7 @@ class ExportJob:
 
 def prepare(options: ExportOptions) -> ExportJob:
     """Finds the tables and looks through `transcripts`. Raises BeamscribeError."""
+    use_stores(options.beam_args)
     parts = _find_parts(options.tables)
     n_assets = n_spoken = 0
 
@@ -113,7 +113,7 @@ def _check_writable(folder: str) -> None:
         probe = storage.join(folder, ".beamscribe-writable")
         storage.write_whole(probe, b"yes")
         storage.delete([probe])
-    except (OSError, ValueError, BeamIOError) as error:
+    except (OSError, ValueError) as error:
         raise BeamscribeError(f"--to {folder} cannot be written ({error}); check the path and its rights") from error
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, check_options, resolve_model
+from pipelines.beam_runs import use_stores
 from pipelines.options import TranscribeOptions
 from transforms import storage
 from transforms.assets import Asset, WorkItem
@@ -57,6 +58,7 @@ class Job:
 
 def check(options: TranscribeOptions) -> Checked:
     """Everything that can be wrong with the command line. Touches nothing. Raises BeamscribeError."""
+    use_stores(options.beam_args)
     model = resolve_model(options.model)
     check_options(model, options.decode, [options.language] if options.language else [])
     if options.language_per_segment and not model.multilingual:

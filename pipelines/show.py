@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import BeamscribeError
-from pipelines.options import Parser
+from pipelines.beam_runs import use_stores
+from pipelines.options import Parser, beam_args
 from transforms import storage
 from transforms.history import table_parts
 from transforms.tables import schema_of, tables_page
@@ -17,15 +18,19 @@ from transforms.tables import schema_of, tables_page
 
 def command(argv: Sequence[str]) -> int:
     """Prints transcripts and failures, then where the tables are."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    use_stores(beam_args(rest, parser))
     if args.tables:
         print(tables_page(), end="")
         return 0
     if args.output is None:
         raise BeamscribeError("name the output folder: beamscribe show DIR")
     output = storage.normalise(args.output)
-    transcripts = read_table(output, "transcripts")
-    failures = read_table(output, "failures")
+    try:
+        transcripts, failures = read_table(output, "transcripts"), read_table(output, "failures")
+    except OSError as error:
+        raise BeamscribeError(f"{args.output} cannot be read ({error}); check path, rights and credentials") from error
     if not transcripts and not failures:
         raise BeamscribeError(f"{args.output} holds no transcripts; run beamscribe transcribe --output {args.output}")
     for row in transcripts:
@@ -47,7 +52,12 @@ def read_table(output: str, table: str) -> list[dict]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="beamscribe show", description="Prints the transcripts of an output folder.")
+    parser = Parser(
+        prog="beamscribe show",
+        description="Prints the transcripts of an output folder.",
+        epilog="Every other flag goes to Beam: --s3_endpoint_url …",
+        allow_abbrev=False,
+    )
     parser.add_argument("output", nargs="?", metavar="DIR", help="the folder that transcribe wrote")
     parser.add_argument("--tables", action="store_true", help="print the page on the tables' columns instead")
     return parser

@@ -12,6 +12,7 @@ import pytest
 
 from model.recognizer import DecodeOptions, Recognizer
 from model.registry import ModelFiles, load_recognizer
+from tests.stores.servers import azfs, folder, gs, s3, store  # noqa: F401 - fixtures
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))
@@ -36,10 +37,10 @@ def child_runs(monkeypatch, tmp_path):
     def run_first(code: str) -> None:
         start = "import os, signal, time\nfrom transforms import channel_samples\n" + textwrap.dedent(code)
         # Python's own hook for code at its start; the processes get the modules' path from this one
-        folder = tmp_path / "runs_first"
-        folder.mkdir(exist_ok=True)
-        (folder / "sitecustomize.py").write_text(start)
-        monkeypatch.syspath_prepend(folder)
+        hooks = tmp_path / "runs_first"
+        hooks.mkdir(exist_ok=True)
+        (hooks / "sitecustomize.py").write_text(start)
+        monkeypatch.syspath_prepend(hooks)
 
     return run_first
 

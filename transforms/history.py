@@ -91,7 +91,11 @@ def _rows(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows with the part they are in; times in microseconds. may_lack: columns that older versions did not write."""
     folder = storage.join(output, table)
-    for info in table_parts(output, table):
+    try:
+        parts = table_parts(output, table)
+    except OSError as error:
+        raise BeamscribeError(f"{output} cannot be read ({error}); check path, rights and credentials") from error
+    for info in parts:
         try:
             with storage.open_read(info.path) as file:
                 arrow = pq.read_table(file, columns=[*columns, *(may_lack or [])])

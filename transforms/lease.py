@@ -86,7 +86,9 @@ class Lease:
     def give_back(self) -> None:
         self._ended.set()
         self._thread.join()
-        storage.delete([self._path])
+        # where the store is away, the lease expires
+        with contextlib.suppress(OSError):
+            storage.delete([self._path])
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_EVERY_S):

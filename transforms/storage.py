@@ -1,24 +1,27 @@
-"""Files, local or on any of Beam's object stores, with the few guarantees that the tables need.
+"""Files, local or on an object store, with the few guarantees that the tables need.
 
 Beam's own local rename loses data when the folder is missing and its delete takes names for globs, so local paths go
-straight to the operating system; everything with a scheme (`s3://`, `gs://`, `azfs://` …) goes through Beam.
+straight to the operating system; everything with a scheme (`s3://`, `gs://`, `azfs://` …) goes to its store. Whatever
+goes wrong there is tried again if that can help, and raised as OSError in one line.
 """
 
 import os
+import re
 import shutil
 import stat as stat_module
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystem import BeamIOError, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
-MICROSECONDS = 1_000_000
-REMOTE_BUFFER_BYTES = 1 << 20
-
+from transforms.folders import sync_folder
+from transforms.remote_file import open_remote
+from transforms.stores import FileInfo, ReplacedError, store_of, tried
 
 _NOT_FILES = {
     stat_module.S_IFIFO: "pipe",
@@ -32,27 +35,19 @@ class NotAFileError(OSError):
     """What has the name of a file is something that gives bytes without end, or waits for them."""
 
 
-@dataclass(frozen=True)
-class FileInfo:
-    """A file as its store describes it."""
-
-    path: str
-    # None: it cannot be looked at
-    size_bytes: int | None
-    # microseconds since the epoch, UTC; None where the store does not say
-    modified_at_us: int | None
-
-
 def is_local(path: str) -> bool:
     """Whether a path has no scheme."""
     return "://" not in path
 
 
 def normalise(path: str) -> str:
-    """The one name of a path: absolute where it is local, `file://` taken off."""
+    """The one name of a path: absolute where it is local, `file://` taken off; without a slash at its end."""
     if path.startswith("file://"):
         path = unquote(urlsplit(path).path)
-    return os.path.abspath(os.path.expanduser(path)) if is_local(path) else path
+    if is_local(path):
+        return os.path.abspath(os.path.expanduser(path))
+    scheme, _, rest = path.partition("://")
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
 
 
 def join(folder: str, *parts: str) -> str:
@@ -61,10 +56,16 @@ def join(folder: str, *parts: str) -> str:
 
 
 def open_read(path: str) -> BinaryIO:
-    """A seekable binary file, never decompressed. Raises NotAFileError for a pipe, a socket or a device."""
+    """A seekable binary file, never decompressed. From an object store, the parts that are read are fetched.
+
+    Raises NotAFileError for a pipe, a socket or a device.
+    """
     if is_local(path):
         return open(path, "rb", opener=_open_file)
-    return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+    info = stat(path)
+    if info is None:
+        raise FileNotFoundError(f"{path}: no such object")
+    return cast(BinaryIO, open_remote(store_of(path), info))
 
 
 def _open_file(path: str, flags: int) -> int:
@@ -76,19 +77,26 @@ def _open_file(path: str, flags: int) -> int:
 
 
 def read_whole(path: str) -> bytes:
-    """All bytes of a file."""
-    with open_read(path) as file:
-        return file.read()
+    """All bytes of a file. One that is replaced meanwhile is read again."""
+    try:
+        with open_read(path) as file:
+            return file.read()
+    except ReplacedError:
+        with open_read(path) as file:
+            return file.read()
 
 
 def write_whole(path: str, data: bytes) -> None:
     """Writes a complete file in one step: a reader sees nothing, or all of it.
 
     Local: written aside, forced to disk, renamed. Object stores: one object, visible when its upload completes.
+    Raises ValueError for no bytes: empty files are what interrupted uploads leave, and some tools' marks of folders.
     """
+    if not data:
+        raise ValueError(f"{path}: nothing to write")
     if not is_local(path):
-        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            file.write(data)
+        store = store_of(path)
+        tried(store, path, partial(store.write, path, data))
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
     aside = f"{path}.{os.getpid()}.aside"
@@ -100,15 +108,7 @@ def write_whole(path: str, data: bytes) -> None:
         os.replace(aside, path)
     finally:
         Path(aside).unlink(missing_ok=True)
-    _sync_folder(os.path.dirname(path))
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(os.path.dirname(path))
 
 
 def move(source: str, destination: str) -> None:
@@ -117,23 +117,33 @@ def move(source: str, destination: str) -> None:
         if os.path.exists(source):
             os.makedirs(os.path.dirname(destination), exist_ok=True)
             os.replace(source, destination)
-            _sync_folder(os.path.dirname(destination))
+            sync_folder(os.path.dirname(destination))
         elif not os.path.exists(destination):
             raise FileNotFoundError(source)
-    elif FileSystems.exists(source):
-        FileSystems.copy([source], [destination])
-        FileSystems.delete([source])
-    elif not FileSystems.exists(destination):
-        raise FileNotFoundError(source)
+    elif stat(source) is not None:
+        store = store_of(source)
+        tried(store, source, partial(store.copy, source, destination))
+        delete([source])
+    elif stat(destination) is None:
+        raise FileNotFoundError(f"{source}: no such object")
 
 
 def delete(paths: Iterable[str]) -> None:
     """Deletes files; one that is gone already is no error."""
+    remote = []
     for path in paths:
         if is_local(path):
             Path(path).unlink(missing_ok=True)
-        elif FileSystems.exists(path):
-            FileSystems.delete([path])
+        else:
+            remote.append(path)
+    for bucket, together in groupby(sorted(remote), key=_bucket):
+        store, names = store_of(bucket), list(together)
+        tried(store, names[0], partial(store.delete, names))
+
+
+def _bucket(path: str) -> str:
+    """What has to be in common to all that one request deletes: scheme and bucket, or account and container."""
+    return re.match(r"azfs://[^/]*/[^/]*|\w+://[^/]*", path).group()  # type: ignore[union-attr]
 
 
 def delete_folder(folder: str) -> None:
@@ -141,38 +151,60 @@ def delete_folder(folder: str) -> None:
     if is_local(folder):
         shutil.rmtree(folder, ignore_errors=False) if os.path.isdir(folder) else None
     else:
-        delete(info.path for info in list_files(folder))
+        delete(info.path for info in _listed(join(folder, "")))
 
 
 def stat(path: str) -> FileInfo | None:
-    """What the store says of one file; None where there is none."""
+    """What the store says of one file; None where there is none. A request, on an object store."""
     if is_local(path):
         return _local_info(path) if os.path.isfile(path) else None
-    found = [info for info in match(path) if info.path == path]
-    return found[0] if found else None
+    if path == _bucket(path) or path.endswith("/"):
+        return None
+    store = store_of(path)
+    return tried(store, path, partial(store.stat, path))
 
 
 def etag(path: str) -> str | None:
-    """What an object store calls this version of a file; None on a local disk. Costs a request."""
-    return None if is_local(path) else FileSystems.checksum(path)
+    """What changes with the content of an object; None for a local or absent file.
+
+    It costs the request of `stat`, which returns it too, as `list_files` and `match` do for nothing.
+    """
+    info = None if is_local(path) else stat(path)
+    return info.etag if info else None
 
 
 def match(pattern: str) -> list[FileInfo]:
     """The files that a glob names (`*`, `?`, `[…]`, and `**` across folders), sorted by path."""
+    if is_local(pattern):
+        return _match_local(pattern)
+    start = re.match(r"[^\[*?]*", pattern)
+    named = re.compile(FileSystem.translate_pattern(pattern))
+    found = (info for info in _listed(start.group() if start else "") if named.match(info.path))
+    return sorted((info for info in found if not _is_marker(info)), key=lambda info: info.path)
+
+
+def _match_local(pattern: str) -> list[FileInfo]:
     try:
         (result,) = FileSystems.match([pattern])
     except BeamIOError as error:
         raise OSError(f"{pattern}: {error}") from error
-    infos = (
-        _local_info(m.path) if is_local(m.path) else FileInfo(m.path, m.size_in_bytes, _microseconds(m))
-        for m in result.metadata_list
-    )
+    infos = (_local_info(metadata.path) for metadata in result.metadata_list)
     return sorted((info for info in infos if info is not None), key=lambda info: info.path)
 
 
-def _microseconds(metadata) -> int | None:  # type: ignore[no-untyped-def]
-    seconds = metadata.last_updated_in_seconds
-    return round(seconds * MICROSECONDS) if seconds else None
+def _listed(prefix: str, at_most: int | None = None) -> Iterator[FileInfo]:
+    """All objects whose path starts with a prefix, fetched by the page, of `at_most` objects."""
+    store = store_of(prefix)
+    page, after = tried(store, prefix, partial(store.page, prefix, None, at_most))
+    yield from page
+    while after is not None:
+        page, after = tried(store, prefix, partial(store.page, prefix, after, at_most))
+        yield from page
+
+
+def _is_marker(info: FileInfo) -> bool:
+    """Whether it is the empty object that some tools make for a folder."""
+    return info.path.endswith("/")
 
 
 def _local_info(path: str) -> FileInfo | None:
@@ -189,8 +221,8 @@ def exists(path: str) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path is a folder: on an object store, whether anything is below it."""
-    return os.path.isdir(path) if is_local(path) else any(True for _ in list_files(path))
+    """Whether a path is a folder: on an object store, whether anything is below it, which takes one request."""
+    return os.path.isdir(path) if is_local(path) else any(True for _ in _listed(join(path, ""), at_most=1))
 
 
 def printable(text: str) -> str:
@@ -204,7 +236,7 @@ def list_files(folder: str) -> Iterator[FileInfo]:
     A folder that cannot be listed comes as a file that cannot be looked at: it must not pass for an empty one.
     """
     if not is_local(folder):
-        yield from match(join(folder, "**"))
+        yield from (info for info in _listed(join(folder, "")) if not _is_marker(info))
         return
     seen: set[tuple[int, int]] = set()
     unlisted: list[str] = []

@@ -140,5 +140,6 @@ class WriteExports(beam.DoFn):
         asset = gather(*group)
         for name in self._formats:
             path = storage.join(self._to, f"{file_name(asset.uri, self._common)}.{name}")
-            storage.write_whole(path, FORMATS[name](asset, self._options).encode())
+            # nothing was said: an empty line, for no file is empty
+            storage.write_whole(path, (FORMATS[name](asset, self._options) or "\n").encode())
             yield path

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.options import transcribe_options
-from pipelines.transcribe import _without_secrets, parser
+from pipelines.run_rows import _without_secrets
+from pipelines.transcribe import parser
 from tests.conftest import REPOSITORY
 
 SAMPLES = str(REPOSITORY / "samples")

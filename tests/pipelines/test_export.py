@@ -58,7 +58,7 @@ def test_a_file_for_each_asset_and_format(exported):
         for extension in ("json", "srt", "txt", "vtt")
     ]
     silent = {name: data for name, data in files(exported).items() if name.startswith("silence") and "json" not in name}
-    assert silent == {"silence.wav.srt": b"", "silence.wav.vtt": b"WEBVTT\n", "silence.wav.txt": b""}
+    assert silent == {"silence.wav.srt": b"\n", "silence.wav.vtt": b"WEBVTT\n", "silence.wav.txt": b"\n"}
     record = json.loads((exported / "silence.wav.json").read_text())
     assert (record["status"], record["text"], record["segments"]) == ("no_speech", "", [])
 
