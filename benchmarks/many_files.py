@@ -1,0 +1,66 @@
+"""What planning, reading and writing cost a file, and what memory many files take.
+
+    python benchmarks/many_files.py
+    python benchmarks/many_files.py --files 100 --files 20000
+
+Makes folders of one-second files of faint noise, in which there is nothing to recognise, and transcribes each twice in
+processes of their own: the first run's time is all that a file costs beside recognition, the second one finds nothing
+to do. Other flags go to the main job.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from ours import REPOSITORY, command, read_rows
+
+RATE_HZ = 16_000
+
+
+def make_files(folder: Path, n_files: int) -> None:
+    """One-second files, each with noise of its own: no two have the same bytes."""
+    folder.mkdir()
+    for number in range(n_files):
+        noise = np.random.default_rng(number).normal(0, 1e-3, RATE_HZ)
+        soundfile.write(folder / f"{number:06d}.wav", noise, RATE_HZ)
+
+
+def run(inputs: Path, output: Path, flags: Sequence[str]) -> tuple[float, int]:
+    """How long one run of the main job takes, in seconds, and its peak resident memory in bytes."""
+    started_s = time.monotonic()
+    process = subprocess.Popen(command([inputs], output, flags), cwd=REPOSITORY, stdout=sys.stderr)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"the run over {inputs} ended with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - started_s, usage.ru_maxrss * 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, action="append", help="may be repeated (default: 100 2000 20000)")
+    options, flags = parser.parse_known_args()
+    print("| files | first run, s | ms a file over the smallest | second run, s | peak resident memory, GB | rows |")
+    print("|---:|---:|---:|---:|---:|---:|", flush=True)
+    least: tuple[int, float] | None = None
+    with tempfile.TemporaryDirectory() as name:
+        for n_files in options.files or [100, 2_000, 20_000]:
+            inputs, output = Path(name, f"in-{n_files}"), Path(name, f"out-{n_files}")
+            make_files(inputs, n_files)
+            first_s, peak = run(inputs, output, flags)
+            second_s, _ = run(inputs, output, flags)
+            least = least or (n_files, first_s)
+            more = n_files - least[0]
+            each = f"{1000 * (first_s - least[1]) / more:.2f}" if more else ""
+            n_rows = len(read_rows(output, "transcripts"))
+            print(f"| {n_files} | {first_s:.1f} | {each} | {second_s:.1f} | {peak / 1e9:.2f} | {n_rows} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
