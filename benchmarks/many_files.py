@@ -9,17 +9,13 @@ to do. Other flags go to the main job.
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from ours import REPOSITORY, command, read_rows
+from memory import peak_bytes
+from ours import read_rows
 
 RATE_HZ = 16_000
 
@@ -30,16 +26,6 @@ def make_files(folder: Path, n_files: int) -> None:
     for number in range(n_files):
         noise = np.random.default_rng(number).normal(0, 1e-3, RATE_HZ)
         soundfile.write(folder / f"{number:06d}.wav", noise, RATE_HZ)
-
-
-def run(inputs: Path, output: Path, flags: Sequence[str]) -> tuple[float, int]:
-    """How long one run of the main job takes, in seconds, and its peak resident memory in bytes."""
-    started_s = time.monotonic()
-    process = subprocess.Popen(command([inputs], output, flags), cwd=REPOSITORY, stdout=sys.stderr)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"the run over {inputs} ended with {os.waitstatus_to_exitcode(status)}")
-    return time.monotonic() - started_s, usage.ru_maxrss * 1024
 
 
 def main() -> None:
@@ -53,8 +39,8 @@ def main() -> None:
         for n_files in options.files or [100, 2_000, 20_000]:
             inputs, output = Path(name, f"in-{n_files}"), Path(name, f"out-{n_files}")
             make_files(inputs, n_files)
-            first_s, peak = run(inputs, output, flags)
-            second_s, _ = run(inputs, output, flags)
+            peak, first_s = peak_bytes(inputs, output, flags)
+            _, second_s = peak_bytes(inputs, output, flags)
             least = least or (n_files, first_s)
             more = n_files - least[0]
             each = f"{1000 * (first_s - least[1]) / more:.2f}" if more else ""

@@ -61,7 +61,13 @@ class TranscribeOptions:
 
 def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the main job, grouped as a reader looks for them."""
-    decode, speech = DecodeOptions(), SpeechOptions()
+    _add_what(parser)
+    _add_how(parser)
+    _add_run(parser)
+    parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to transcribe, and where to")
     what.add_argument(
         "--input",
@@ -74,6 +80,10 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--output", required=True, metavar="DIR", help="folder of the tables")
     what.add_argument("--channels", default="mix", help="mix (default), separate, or numbers from 0: 0,1")
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    decode, speech = DecodeOptions(), SpeechOptions()
     how = parser.add_argument_group("how to recognise")
     how.add_argument("--model", default="tiny.en", help="tiny.en (default), a checkpoint folder, or a hub name")
     how.add_argument("--language", help="language code; default: what the model identifies, one for each channel")
@@ -111,6 +121,9 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
         default=speech.threshold,
         help="probability from which the detector's frames count as speech (default: %(default)s)",
     )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("how to run")
     run.add_argument("--batch_windows", type=int, default=8, help="windows recognised at once (default: %(default)s)")
     run.add_argument(
@@ -139,7 +152,6 @@ def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="give a file up whose decoding takes longer, recognition not counted (default: %(default)g)",
     )
-    parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
 
 
 def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> TranscribeOptions:

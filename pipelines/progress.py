@@ -77,4 +77,7 @@ def describe(now: progress.Progress, n_assets: int, n_bytes: int, elapsed_s: flo
         parts.append(f"{share * all_s / 3600:.2f} of about {all_s / 3600:.2f} h")
         parts.append(f"{share * all_s / elapsed_s:.1f} times real time")
         parts.append(f"about {to_go_s / 60:.0f} min to go" if to_go_s >= 90 else f"about {to_go_s:.0f} s to go")
+    elif now.recognized_s:
+        # no file was read to its end yet: nothing tells how much there is
+        parts.append(f"{now.recognized_s / 3600:.2f} h of speech, {now.recognized_s / elapsed_s:.1f} times real time")
     return ", ".join(parts)

@@ -69,7 +69,7 @@ def kill(kind, process):
     """True where something was killed; a group is killed whole, and waited for."""
     if kind == "group":
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
         return True
     victim = pick(kind, process)
     if victim is not None:

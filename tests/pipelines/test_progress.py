@@ -18,6 +18,11 @@ def test_line_before_anything_is_known():
     assert share_done(Progress(), 0) == 0.0
 
 
+def test_line_within_the_first_long_file():
+    now = Progress(windows_found=240, windows_done=120, recognized_s=3600.0)
+    assert describe(now, 1, 1000, 400.0) == "0 of 1 assets read, 1.00 h of speech, 9.0 times real time"
+
+
 def test_what_was_read_and_not_recognised_is_not_done():
     assert share_done(Progress(bytes_done=10, windows_found=4, windows_done=1), 10) == pytest.approx(0.25)
     assert share_done(Progress(bytes_done=10), 10) == 1.0

@@ -188,12 +188,13 @@ def test_asset_that_kills_its_process_is_tried_alone_and_given_up(whole, tmp_pat
     assert not (tmp_path / "out" / "_beamscribe").exists()
 
 
-def start(*args, flags=QUICK):
+def start(*args, flags=QUICK, **environment):
     """The installed command's own entry, in a process group of its own."""
     command = [sys.executable, "-m", "pipelines.cli", "transcribe", *map(str, args), *flags]
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
+        env=os.environ | environment,
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -236,6 +237,25 @@ def test_signal_to_the_command_reaches_the_process_that_works(whole, tmp_path):
     assert process.returncode == 143, printed
     main(["transcribe", "--input", str(SAMPLES), "--output", str(output), *QUICK])
     assert_as_undisturbed(output, whole)
+
+
+def test_no_log_at_any_level_says_what_was_said(whole, tmp_path):
+    output = tmp_path / "out"
+    flags = [*QUICK, "--s3_secret_access_key=geheim123", "--s3_access_key_id", "AKIAGEHEIM"]
+    process = start("--input", SAMPLES, "--output", output, flags=flags, BEAMSCRIBE_LOG="DEBUG")
+    wait_for(lambda: ResultStore(str(output)).paths(), process, "first results")
+    os.kill(children(process)[0], signal.SIGKILL)
+    printed = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, printed
+    assert "another one goes on" in printed
+    (run,) = table(output, "runs")
+    for row in table(whole, "segments"):
+        words = row["text"].split()
+        for start_at in range(len(words) - 2):
+            assert " ".join(words[start_at : start_at + 3]) not in printed
+    for secret in ("geheim123", "AKIAGEHEIM"):
+        assert secret not in printed
+        assert secret not in json.dumps(run, default=str)
 
 
 def test_bound_in_hours_takes_the_largest_or_the_oldest_first(tmp_path, capsys):
