@@ -19,7 +19,7 @@ N_CLIPS, CLIP_S = 64, 2.5
 FLAGS = ["--beam_size", "1", "--batch_windows", "2", "--direct_num_workers=2"]
 TABLES = ("transcripts", "segments", "words")
 # what is killed, in an order that a seed decides: everything, the process that works, the one that decodes
-KILLS = ["group"] * 8 + ["worker"] * 4 + ["decoder"] * 8
+KILLS = ["group"] * 8 + ["worker"] * 4 + ["decoder"] * 10
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,10 @@ def kill(kind, process):
         process.wait()
         return True
     victim = pick(kind, process)
+    deadline = time.monotonic() + 30
+    while victim is None and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+        victim = pick(kind, process)
     if victim is not None:
         os.kill(victim, signal.SIGKILL)
     return victim is not None
