@@ -21,7 +21,7 @@ lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-servers: .venv/servers/swift .venv/servers/azurite  ## install the object stores that the tests run against
+servers: .venv/servers/swift .venv/servers/azurite .venv/servers/airflow  ## install what the tests run against
 
 samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite)
 	$(BIN)/python samples/make.py
@@ -38,8 +38,10 @@ samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite
 	$(PIP) -r requirements-test.txt
 	@touch $@
 
-# in an environment of its own: it brings libraries that change how Python's sockets and threads work
-.venv/servers/swift: tests/stores/swift.txt | .venv/installed-test
+# in environments of their own: Swift's libraries change how sockets and threads work, Airflow pins many others
+.venv/servers/swift: tests/stores/swift.txt
+.venv/servers/airflow: tests/airflow.txt
+.venv/servers/swift .venv/servers/airflow: | .venv/installed-test
 	rm -rf $@
 	$(PYTHON) -m venv $@ && $@/bin/python -m pip --quiet --disable-pip-version-check install -r $< || { rm -rf $@; exit 1; }
 	@touch $@

@@ -4,6 +4,7 @@ The process that works is forked from one that does nothing but wait, before Ten
 done is in the staged results; on which assets the process died is in a folder (`transforms.crashes`).
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ LOCAL_RUNNERS = ("FnApiRunner", "DirectRunner")
 MAX_DEATHS = 50
 # deaths in a row before any asset was begun: it is not an asset that kills
 MAX_IDLE_DEATHS = 2
+# linux/prctl.h
+PR_SET_PDEATHSIG = 1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -76,6 +79,7 @@ def _fork(work: Callable[[], int]) -> tuple[int, int]:
 
 
 def _work_and_leave(work: Callable[[], int]) -> None:
+    _stop_with_parent()
     status = 1
     try:
         status = work()
@@ -87,3 +91,10 @@ def _work_and_leave(work: Callable[[], int]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _stop_with_parent() -> None:
+    """Asks this process to stop when the one that watches over it is gone: nobody would know that it still works."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):  # Linux
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -76,9 +76,11 @@ def kill(kind, process):
     while victim is None and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
         victim = pick(kind, process)
-    if victim is not None:
+    try:
         os.kill(victim, signal.SIGKILL)
-    return victim is not None
+    except (TypeError, ProcessLookupError):  # there was none, or it has just ended
+        return False
+    return True
 
 
 def wait_for_a_result(output, n_before, process):

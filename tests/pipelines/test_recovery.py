@@ -239,6 +239,18 @@ def test_signal_to_the_command_reaches_the_process_that_works(whole, tmp_path):
     assert_as_undisturbed(output, whole)
 
 
+def test_process_that_nobody_watches_any_more_stops_and_gives_the_output_back(whole, tmp_path):
+    output = tmp_path / "out"
+    process = start("--input", SAMPLES, "--output", output)
+    wait_for(lambda: ResultStore(str(output)).paths(), process, "first results")
+    process.kill()
+    # it ends when the process that works has ended too, which holds the other end of the pipe
+    printed = process.communicate(timeout=240)[0]
+    assert not list((output / "_beamscribe").glob("leases/*")), printed
+    assert transcribe(SAMPLES, output, *QUICK) == 0
+    assert_as_undisturbed(output, whole)
+
+
 def test_no_log_at_any_level_says_what_was_said(whole, tmp_path):
     output = tmp_path / "out"
     flags = [*QUICK, "--s3_secret_access_key=geheim123", "--s3_access_key_id", "AKIAGEHEIM"]
