@@ -121,13 +121,18 @@ def by_asset(results: Iterable[str | bytes]) -> Iterator[tuple[WorkItem, list[Re
 
 
 def assemble_records(item: WorkItem, records: Iterable[Record], provenance: Provenance) -> AssetRows | None:
-    """The rows of one asset; None where it was not read to its end. What comes twice counts once."""
+    """The rows of one asset; None where it was not read to its end. What comes twice counts once.
+
+    A file that an interrupted run could read, and this one cannot, has results that are beyond what it is now.
+    """
     once = {(record.channel, record.window_index): record for record in records}
     ends = [record for record in once.values() if not record.is_window]
     if not ends:
         return None
     heard = replace(heard_of(ends[0]), item=item)
-    return assemble(heard, [window_of(record) for record in once.values() if record.is_window], provenance)
+    n_windows = {track.channel: track.n_windows for track in heard.tracks}
+    windows = [r for r in once.values() if r.is_window and r.window_index < n_windows.get(r.channel, 0)]
+    return assemble(heard, [window_of(record) for record in windows], provenance)
 
 
 @dataclass
