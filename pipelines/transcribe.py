@@ -32,7 +32,7 @@ from transforms.assets import StagedWindows, WorkItem, work_item
 from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
 from transforms.lease import Lease
 from transforms.listen import FindSpeech, ListenOptions, StageHeard
-from transforms.parts import AssemblePart, read_receipts, staged_uris, total
+from transforms.parts import AssemblePart, by_shard, read_lines, read_receipts, staged_uris, total
 from transforms.recognize import RecognizerHandler, RescueHandler, SplitDoubtful
 from transforms.results import ResultStore, StagedFile, drop_results, find_results, read_staged, to_bytes
 from transforms.rows import RunRow
@@ -44,6 +44,9 @@ log = logging.getLogger(__name__)
 # a part is as large as what one worker writes at once: about 10 GB of audio, or this many assets
 ASSETS_PER_PART = 20_000
 BYTES_PER_PART = 10_000_000_000
+# elements that are spread over the workers
+MAX_SPREAD = 2_000
+RECORDS_A_LIST = 32
 
 
 def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
@@ -110,15 +113,9 @@ def write_staged(parts: PartOf, files: Sequence[StagedFile]) -> str | None:
 
 
 def build(job: Job, parts: PartOf, store: ResultStore, plan_path: str, staged_path: str | None) -> beam.Pipeline:
-    """The pipeline, in reading order. Elements from `ByPart` on: (shard, line of a work item or record)."""
+    """The pipeline, in reading order."""
     provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, job.options.decode.prompt)
     pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
-    items = (
-        pipeline
-        | "StartItems" >> beam.Create([plan_path])
-        | "ReadItems" >> beam.FlatMap(read_plan)
-        | "ItemsByPart" >> beam.Map(lambda item, parts: (parts.shard_of(item.asset.uri), item.to_json()), parts)
-    )
     results = [recognised(pipeline, job, store, plan_path)]
     if staged_path:
         results.append(
@@ -126,25 +123,24 @@ def build(job: Job, parts: PartOf, store: ResultStore, plan_path: str, staged_pa
             | "StartStaged" >> beam.Create([staged_path])
             | "ReadStagedList" >> beam.FlatMap(read_staged_list)
             | "SpreadStaged" >> beam.Reshuffle()
-            | "TakeOver" >> beam.FlatMap(lambda file, store: read_staged(store, file), store)
-            | "PackStaged" >> beam.Map(lambda record: (record.uri, to_bytes(record)))
+            | "TakeOver"
+            >> beam.Map(lambda file, store: [(r.uri, to_bytes(r)) for r in read_staged(store, file)], store)
         )
-    by_part = (
+    (
         results
         | "AllResults" >> beam.Flatten()
-        | "ByPart" >> beam.Map(lambda packed, parts: (parts.shard_of(packed[0]), packed[1]), parts)
-    )
-    (
-        (items, by_part)
-        | "ItemsAndResults" >> beam.Flatten()
+        | "ByPart" >> beam.FlatMap(by_shard, parts)
         | "GatherByPart" >> beam.GroupByKey()
-        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance))
+        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan_path))
     )
     return pipeline
 
 
 def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan_path: str) -> beam.PCollection:
-    """The first part of the pipeline: uri and record of all that is heard in the items of a plan, staged."""
+    """The first part of the pipeline: uri and record of all that is heard in the items of a plan, staged, in lists.
+
+    Lists, because a runner that keeps all elements between two steps in memory needs some kilobytes for each.
+    """
     options = job.options
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
@@ -154,6 +150,7 @@ def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan_path:
         | "Start" >> beam.Create([plan_path])
         | "ReadPlan" >> beam.FlatMap(read_plan)
         | "SpreadAssets" >> beam.Reshuffle()
+        | "ReadItems" >> beam.FlatMap(lambda lines: map(work_item, lines))
         | "FindSpeech"
         >> beam.ParDo(FindSpeech(listen, job.model, options.decode)).with_outputs(FindSpeech.HEARD, main="windows")
     )
@@ -166,13 +163,18 @@ def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan_path:
     rescuer = RescueHandler(job.model, options.decode, options.batch_windows, store)
     rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
     ends = heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store))
-    return (first.holding, rescued, ends) | "AllHeard" >> beam.Flatten()
+    in_lists = [
+        results | label >> beam.BatchElements(RECORDS_A_LIST, RECORDS_A_LIST)
+        for label, results in (("ListFirst", first.holding), ("ListRescued", rescued), ("ListEnds", ends))
+    ]
+    return in_lists | "AllHeard" >> beam.Flatten()
 
 
-def read_plan(path: str) -> Iterator[WorkItem]:
-    """The items of a plan file."""
-    for line in storage.read_whole(path).decode().splitlines():
-        yield work_item(line)
+def read_plan(path: str) -> Iterator[list[str]]:
+    """The lines of a plan file, in lists of one, or of more where there are very many."""
+    lines = read_lines(path)
+    size = -(-len(lines) // MAX_SPREAD)
+    yield from (lines[start : start + size] for start in range(0, len(lines), size))
 
 
 def read_staged_list(path: str) -> Iterator[StagedFile]:

@@ -1,5 +1,6 @@
 """The last step of a pipeline: results gathered by part, assembled, staged as complete files, a receipt for each."""
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -79,19 +80,22 @@ def total(receipts: Iterable[Receipt]) -> Receipt:
 class AssemblePart(beam.DoFn):
     """Assembles all assets of a shard, writes their rows, sorted, and then its receipt.
 
-    Elements are (shard, results): of each asset the line of its work item, and the records of what was heard. A retry
-    writes the same files again.
+    Elements are (shard, lists of records of what was heard); the work items are in the plan. A retry writes the same
+    files again.
     """
 
-    def __init__(self, parts: PartOf, provenance: Provenance) -> None:
+    def __init__(self, parts: PartOf, provenance: Provenance, plan_path: str) -> None:
         self._parts = parts
         self._provenance = provenance
+        self._plan_path = plan_path
 
-    def process(self, element: tuple[int, Iterable[str | bytes]]) -> Iterator[int]:
-        shard, results = element
+    def process(self, element: tuple[int, Iterable[Sequence[bytes]]]) -> Iterator[int]:
+        shard, lists = element
+        planned = (item for line in read_lines(self._plan_path) for item in [work_item(line)])
+        items = {item.asset.uri: item for item in planned if self._parts.shard_of(item.asset.uri) == shard}
         part = PartWriter(self._parts, shard)
         receipts = []
-        for item, records in by_asset(results):
+        for item, records in by_asset(items, itertools.chain.from_iterable(lists)):
             rows = assemble_records(item, records, self._provenance)
             if rows is None:
                 receipts.append(Receipt(unfinished=1))
@@ -103,21 +107,29 @@ class AssemblePart(beam.DoFn):
         yield shard
 
 
-def by_asset(results: Iterable[str | bytes]) -> Iterator[tuple[WorkItem, list[Record]]]:
+def read_lines(path: str) -> list[str]:
+    """The lines of a plan file, a work item each."""
+    return storage.read_whole(path).decode().splitlines()
+
+
+def by_asset(items: dict[str, WorkItem], results: Iterable[bytes]) -> Iterator[tuple[WorkItem, list[Record]]]:
     """Work items with their records, by uri. A record of an asset that is not among the items is a bug of ours."""
-    items: dict[str, WorkItem] = {}
     packed: dict[str, list[Record]] = {}
     for result in results:
-        if isinstance(result, str):
-            item = work_item(result)
-            items[item.asset.uri] = item
-        else:
-            record = from_bytes(result)
-            packed.setdefault(record.uri, []).append(record)
+        record = from_bytes(result)
+        packed.setdefault(record.uri, []).append(record)
     if strange := packed.keys() - items.keys():
         raise RuntimeError(f"results of {min(strange)}, which was not planned")
     for uri in sorted(items):
-        yield items.pop(uri), packed.pop(uri, [])
+        yield items[uri], packed.pop(uri, [])
+
+
+def by_shard(packed: Iterable[tuple[str, bytes]], parts: PartOf) -> Iterator[tuple[int, list[bytes]]]:
+    """Records with their uris, gathered by the part that they belong to."""
+    shards: dict[int, list[bytes]] = {}
+    for uri, record in packed:
+        shards.setdefault(parts.shard_of(uri), []).append(record)
+    yield from shards.items()
 
 
 def assemble_records(item: WorkItem, records: Iterable[Record], provenance: Provenance) -> AssetRows | None:

@@ -17,6 +17,7 @@ from transforms.parts import (
     Receipt,
     assemble_records,
     by_asset,
+    by_shard,
     read_receipts,
     staged_uris,
     total,
@@ -60,11 +61,19 @@ def test_file_that_gives_less_than_before_is_transcribed_as_far_as_it_goes_now()
 
 
 def test_results_go_to_their_items():
-    other = replace(ITEM, asset=replace(ASSET, uri="a.wav"))
-    results = [ITEM.to_json(), *(to_bytes(r) for r in records(heard(2))), other.to_json()]
-    assert [(item.asset.uri, len(found)) for item, found in by_asset(results)] == [("a.wav", 0), ("call.wav", 3)]
+    items = {item.asset.uri: item for item in (ITEM, replace(ITEM, asset=replace(ASSET, uri="a.wav")))}
+    results = [to_bytes(r) for r in records(heard(2))]
+    assert [(item.asset.uri, len(found)) for item, found in by_asset(items, results)] == [("a.wav", 0), ("call.wav", 3)]
     with pytest.raises(RuntimeError, match=r"call\.wav, which was not planned"):
-        list(by_asset([to_bytes(records(heard(2))[0])]))
+        list(by_asset({}, results))
+
+
+def test_records_go_to_the_part_of_their_asset():
+    parts = PartOf("out", "run1", "2026-11-22", 3)
+    packed = [(f"{number}.wav", bytes([number])) for number in range(50)]
+    shards = dict(by_shard(packed, parts))
+    assert sorted(record for found in shards.values() for record in found) == [record for _, record in packed]
+    assert all(parts.shard_of(f"{record[0]}.wav") == shard for shard, found in shards.items() for record in found)
 
 
 def test_part_is_written_in_groups_of_rows_and_tells_what_it_holds(tmp_path, monkeypatch):
@@ -84,9 +93,10 @@ def test_part_is_written_in_groups_of_rows_and_tells_what_it_holds(tmp_path, mon
 
 def test_retry_writes_the_same_again(tmp_path):
     parts = PartOf(str(tmp_path), "run1", "2026-11-22", 1)
-    element = (0, [ITEM.to_json(), *(to_bytes(r) for r in records(heard(2)))])
+    (tmp_path / "plan.jsonl").write_text(ITEM.to_json() + "\n")
+    element = (0, [[to_bytes(r)] for r in records(heard(2))])
     for _ in range(2):
-        assert list(AssemblePart(parts, PROVENANCE).process(element)) == [0]
+        assert list(AssemblePart(parts, PROVENANCE, str(tmp_path / "plan.jsonl")).process(element)) == [0]
         (receipt,) = read_receipts(parts)
         assert (receipt.assets, receipt.ok, receipt.transcripts, receipt.unfinished) == (1, 1, 1, 0)
         assert len(pq.read_table(parts.staged("transcripts", parts.name(0)))) == 1
