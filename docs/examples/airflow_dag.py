@@ -34,7 +34,7 @@ def beamscribe(command: str) -> None:
     catchup=False,
     # a second run would be refused: one at a time writes an output
     max_active_runs=1,
-    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": True},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), "retry_exponential_backoff": 2},
     params={"inputs": ["s3://calls/**"], "output": "s3://lake/speech", "flags": ["--max_hours", "300"]},
 )
 def beamscribe_nightly():
