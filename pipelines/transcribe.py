@@ -63,7 +63,9 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
         work, files = pick_up(store, work)
         n_resumed = sum(len(item.staged.windows) for item in work)
         with watch(len(work), n_bytes):
-            build(job, parts, store, write_plan(parts, "plan", work), write_staged(parts, files)).run()
+            build(
+                job, parts, store, write_plan(parts, "plan", work), write_staged(parts, files)
+            ).run().wait_until_finish()
     receipt = total(read_receipts(parts)) if work else total([])
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
