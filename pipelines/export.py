@@ -21,10 +21,10 @@ from pipelines.beam_runs import beam_options, cause, use_stores
 from pipelines.options import Parser, beam_args
 from pipelines.progress import workers_muted
 from transforms import storage
-from transforms.commit import JOURNAL, STAGING
 from transforms.cues import CueOptions
 from transforms.file_names import common_folder
 from transforms.history import table_parts
+from transforms.layout import JOURNAL, STAGING
 from transforms.spoken import COLUMNS, read_rows
 from transforms.subtitles import FORMATS, WriteExports
 from transforms.tables import ALL_TABLES

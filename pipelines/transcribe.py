@@ -1,21 +1,21 @@
 """The main job: audio in, Parquet tables of transcripts out.
 
-    find inputs → plan → [ read plan → spread assets → find speech → recognise → stage results → gather by part
-    → assemble ] → commit
+    find inputs → plan → [ spread ranges of the plan → read items → find speech → recognise → stage results
+    → gather by part → assemble ] → commit
 
-What is in brackets is the Beam pipeline. Audio never crosses a shuffle: what is spread are descriptors, what is
-gathered is text. Results are staged before they are gathered, because nothing after a gathering runs before all before
-it has: a run that is killed leaves them to the next, which takes them in at the same place. Finding inputs and planning
+What is in brackets is the Beam pipeline. Only names cross a shuffle: what is spread are numbers of ranges of the plan,
+what is gathered are files of results. Results are staged before they are gathered, because nothing after a gathering
+runs before all before it has: a run that is killed leaves them to the next, which takes them in at the same place; and
+a runner that keeps all elements between two steps in memory has little to keep. Finding inputs and planning
 come before the pipeline, because the command line has to answer for them (exit status 2) and `beamscribe plan` shows
 them; the commit comes after it, because nothing may be visible before all is staged.
 """
 
-import json
 import logging
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import apache_beam as beam
@@ -28,13 +28,14 @@ from pipelines.progress import watch
 from pipelines.run_rows import Finished, run_row, summary
 from transforms import crashes, stopping, storage
 from transforms.assemble import Provenance
-from transforms.assets import StagedWindows, WorkItem, work_item
+from transforms.assets import WorkItem
 from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
 from transforms.lease import Lease
 from transforms.listen import FindSpeech, ListenOptions, StageHeard
-from transforms.parts import AssemblePart, by_shard, read_lines, read_receipts, staged_uris, total
+from transforms.parts import AssemblePart, by_shard, read_receipts, staged_uris, total
+from transforms.plan_files import PlanFile, in_ranges, write_plan
 from transforms.recognize import RecognizerHandler, RescueHandler, SplitDoubtful
-from transforms.results import ResultStore, StagedFile, drop_results, find_results, read_staged, to_bytes
+from transforms.results import Found, ResultStore, StagedFile, drop_results, find_results
 from transforms.rows import RunRow
 from transforms.stopping import Stop
 from transforms.tables import to_arrow
@@ -44,9 +45,6 @@ log = logging.getLogger(__name__)
 # a part is as large as what one worker writes at once: about 10 GB of audio, or this many assets
 ASSETS_PER_PART = 20_000
 BYTES_PER_PART = 10_000_000_000
-# elements that are spread over the workers
-MAX_SPREAD = 2_000
-RECORDS_A_LIST = 32
 
 
 def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
@@ -60,12 +58,13 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
     n_resumed = 0
     if work:
         work = alone_first(job, parts, store, work)
-        work, files = pick_up(store, work)
+        found = find_results(store, (item.key for item in work))
+        work = [with_staged(item, found) for item in work]
         n_resumed = sum(len(item.staged.windows) for item in work)
+        ranges = in_ranges(work, n_shards)
+        plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, n_shards)
         with watch(len(work), n_bytes):
-            build(
-                job, parts, store, write_plan(parts, "plan", work), write_staged(parts, files)
-            ).run().wait_until_finish()
+            build(job, parts, store, plan, taken_over(ranges, found)).run().wait_until_finish()
     receipt = total(read_receipts(parts)) if work else total([])
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
@@ -82,77 +81,60 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
 
 def alone_first(job: Job, parts: PartOf, store: ResultStore, work: Sequence[WorkItem]) -> list[WorkItem]:
     """Works on the assets on which a process has died, each alone; gives those up on which another one died."""
-    waiting = [item for item in pick_up(store, work)[0] if not item.staged.complete] if crashes.watched() else []
+    suspects = crashes.suspects()
+    suspected = [item for item in work if item.asset.uri in suspects]
+    found = find_results(store, (item.key for item in suspected))
+    waiting = [item for item in (with_staged(item, found) for item in suspected) if not item.staged.complete]
     counts = crashes.count_crashes(item.asset.uri for item in waiting)
     given_up = {uri for uri, count in counts.items() if count >= crashes.MAX_CRASHES}
-    for number, item in enumerate(i for i in waiting if i.asset.uri in counts and i.asset.uri not in given_up):
+    for number, item in enumerate(i for i in waiting if i.asset.uri not in given_up):
         pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
-        recognised(pipeline, job, store, write_plan(parts, f"alone-{number}", [item]))
+        plan = write_plan(storage.join(parts.staging, f"alone-{number}.jsonl"), [[item]], 1)
+        recognised(pipeline, job, store, plan)
         pipeline.run().wait_until_finish()
     return [replace(i, given_up=crashes.GIVEN_UP) if i.asset.uri in given_up else i for i in work]
 
 
-def pick_up(store: ResultStore, work: Sequence[WorkItem]) -> tuple[list[WorkItem], tuple[StagedFile, ...]]:
-    """The work, with what an interrupted run has done of it, and the files that hold this."""
-    found = find_results(store, (item.key for item in work))
-    return [replace(i, staged=found.windows.get(i.key, StagedWindows())) for i in work], found.files
+def with_staged(item: WorkItem, found: Found) -> WorkItem:
+    """A work item, with what an interrupted run has done of it."""
+    staged = found.windows.get(item.key)
+    return replace(item, staged=staged) if staged else item
 
 
-def write_plan(parts: PartOf, name: str, work: Iterable[WorkItem]) -> str:
-    """The path of a new plan file, an item a line."""
-    path = storage.join(parts.staging, f"{name}.jsonl")
-    storage.write_whole(path, "".join(item.to_json() + "\n" for item in work).encode())
-    return path
+def taken_over(ranges: Iterable[Iterable[WorkItem]], found: Found) -> list[StagedFile]:
+    """The files of results that an interrupted run has left."""
+    shards = {item.key: item.shard for items in ranges for item in items}
+    return [
+        StagedFile(path, tuple(sorted({shards[key] for key in keys})), taken_over=True)
+        for path, keys in found.files.items()
+    ]
 
 
-def write_staged(parts: PartOf, files: Sequence[StagedFile]) -> str | None:
-    """The path of a new list of the results that are taken over; None where there are none."""
-    if not files:
-        return None
-    path = storage.join(parts.staging, "staged.jsonl")
-    storage.write_whole(path, "".join(json.dumps(asdict(file)) + "\n" for file in files).encode())
-    return path
-
-
-def build(job: Job, parts: PartOf, store: ResultStore, plan_path: str, staged_path: str | None) -> beam.Pipeline:
+def build(job: Job, parts: PartOf, store: ResultStore, plan: PlanFile, staged: Sequence[StagedFile]) -> beam.Pipeline:
     """The pipeline, in reading order."""
     provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, job.options.decode.prompt)
     pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
-    results = [recognised(pipeline, job, store, plan_path)]
-    if staged_path:
-        results.append(
-            pipeline
-            | "StartStaged" >> beam.Create([staged_path])
-            | "ReadStagedList" >> beam.FlatMap(read_staged_list)
-            | "SpreadStaged" >> beam.Reshuffle()
-            | "TakeOver"
-            >> beam.Map(lambda file, store: [(r.uri, to_bytes(r)) for r in read_staged(store, file)], store)
-        )
     (
-        results
+        [recognised(pipeline, job, store, plan), pipeline | "TakenOver" >> beam.Create(staged)]
         | "AllResults" >> beam.Flatten()
-        | "ByPart" >> beam.FlatMap(by_shard, parts)
+        | "ByPart" >> beam.FlatMap(by_shard)
         | "GatherByPart" >> beam.GroupByKey()
-        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan_path))
+        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan, store))
     )
     return pipeline
 
 
-def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan_path: str) -> beam.PCollection:
-    """The first part of the pipeline: uri and record of all that is heard in the items of a plan, staged, in lists.
-
-    Lists, because a runner that keeps all elements between two steps in memory needs some kilobytes for each.
-    """
+def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan: PlanFile) -> beam.PCollection:
+    """The first part of the pipeline: the files of all results of what is planned."""
     options = job.options
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
     )
     heard = (
         pipeline
-        | "Start" >> beam.Create([plan_path])
-        | "ReadPlan" >> beam.FlatMap(read_plan)
-        | "SpreadAssets" >> beam.Reshuffle()
-        | "ReadItems" >> beam.FlatMap(lambda lines: map(work_item, lines))
+        | "Ranges" >> beam.Create(range(plan.n_ranges))
+        | "SpreadRanges" >> beam.Reshuffle()
+        | "ReadItems" >> beam.FlatMap(plan.items)
         | "FindSpeech"
         >> beam.ParDo(FindSpeech(listen, job.model, options.decode)).with_outputs(FindSpeech.HEARD, main="windows")
     )
@@ -165,25 +147,7 @@ def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan_path:
     rescuer = RescueHandler(job.model, options.decode, options.batch_windows, store)
     rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
     ends = heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store))
-    in_lists = [
-        results | label >> beam.BatchElements(RECORDS_A_LIST, RECORDS_A_LIST)
-        for label, results in (("ListFirst", first.holding), ("ListRescued", rescued), ("ListEnds", ends))
-    ]
-    return in_lists | "AllHeard" >> beam.Flatten()
-
-
-def read_plan(path: str) -> Iterator[list[str]]:
-    """The lines of a plan file, in lists of one, or of more where there are very many."""
-    lines = read_lines(path)
-    size = -(-len(lines) // MAX_SPREAD)
-    yield from (lines[start : start + size] for start in range(0, len(lines), size))
-
-
-def read_staged_list(path: str) -> Iterator[StagedFile]:
-    """The files of results that a run takes over."""
-    for line in storage.read_whole(path).decode().splitlines():
-        record = json.loads(line)
-        yield StagedFile(record["path"], tuple(record["wanted"]))
+    return [first.holding, rescued, ends] | "AllHeard" >> beam.Flatten()
 
 
 def edits_of(job: Job, finished: set[str], kept_old: set[str]) -> dict[tuple[str, str], PartEdits]:

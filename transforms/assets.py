@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Track:
     """What a manifest asks of one channel of an asset."""
 
@@ -15,7 +15,7 @@ class Track:
     language: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asset:
     """One unit of planning: its rows are replaced together."""
 
@@ -34,7 +34,7 @@ class Asset:
     tracks: tuple[Track, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StagedWindows:
     """What an interrupted run has left of an asset (`transforms.results`)."""
 
@@ -51,7 +51,7 @@ class StagedWindows:
         return set(self.windows) >= {(channel, i) for channel, n in self.n_windows for i in range(n)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WorkItem:
     """An asset that a run has to transcribe."""
 
@@ -64,6 +64,8 @@ class WorkItem:
     staged: StagedWindows = StagedWindows()
     # why it is not tried again: what happened to the processes that worked on it alone
     given_up: str | None = None
+    # which part of the run its rows are in
+    shard: int = 0
 
     def to_json(self) -> str:
         """One line; `work_item` reads it back."""

@@ -24,13 +24,11 @@ import pyarrow.parquet as pq
 from model.errors import BeamscribeError
 from transforms import lease, storage
 from transforms.folders import remove_empty_folders, replace_folder
-from transforms.lease import LEASES, Lease
-from transforms.results import RESULTS
+from transforms.layout import JOURNAL, LEASES, RESULTS, STAGING
+from transforms.lease import Lease
 from transforms.rows import TIMESTAMP
 from transforms.tables import to_arrow, to_parquet
 
-STAGING = "_beamscribe"
-JOURNAL = "commit.json"
 # a reader that starts from transcripts finds all that belongs to them
 LAST_TABLES = ("transcripts", "runs")
 

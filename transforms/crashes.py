@@ -22,16 +22,20 @@ GIVEN_UP = "the process that worked on it died, and died again while it worked o
 _lock = threading.Lock()
 
 
-def watched() -> bool:
-    """Whether a process watches over this one."""
-    return FOLDER in os.environ
-
-
 def begin(uri: str) -> None:
     """Says that this process works on an asset from now on."""
     if folder := os.environ.get(FOLDER):
         with _lock, open(Path(folder, BEGUN.format(pid=os.getpid())), "a") as file:
             file.write(json.dumps(uri) + "\n")
+
+
+def suspects() -> set[str]:
+    """The assets that processes had begun which died. Empty where nobody watches, and mostly where somebody does."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        return set()
+    begun = (uri for path in Path(folder).glob(BEGUN.format(pid="*")) for uri in _lines(path))
+    return {*begun, *_counts(Path(folder))}
 
 
 def count_crashes(unfinished: Iterable[str]) -> dict[str, int]:

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from model.errors import BeamscribeError
 from transforms import storage
+from transforms.layout import LEASES, STAGING
 
 log = logging.getLogger(__name__)
 
-LEASES = "leases"
 RENEW_EVERY_S = 20.0
 EXPIRES_S = 120.0
 # two that come at once both step back, for a while that differs
@@ -130,7 +130,7 @@ def _claim(output: str) -> Holder:
 
 def _holders(output: str) -> list[Holder]:
     holders = []
-    for info in storage.list_files(storage.join(output, "_beamscribe", LEASES)):
+    for info in storage.list_files(storage.join(output, STAGING, LEASES)):
         # given back since it was listed, or of a run that died while it wrote: no claim
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
             holders.append(Holder(**json.loads(storage.read_whole(info.path))))
@@ -138,7 +138,7 @@ def _holders(output: str) -> list[Holder]:
 
 
 def _path(output: str, lease_id: str) -> str:
-    return storage.join(output, "_beamscribe", LEASES, f"{lease_id}.json")
+    return storage.join(output, STAGING, LEASES, f"{lease_id}.json")
 
 
 def _write(path: str, holder: Holder) -> None:

@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
 from model.recognizer import DecodeOptions
 from model.registry import ModelFiles
@@ -23,7 +25,7 @@ from transforms.decoder import ASSET_TIMEOUT_S, DecodedFile, DecodeFailedError, 
 from transforms.heard import Failure, Heard, HeardTrack, one_line
 from transforms.languages import Identify, identify_language, language_of
 from transforms.recognize import WindowTask, load_once
-from transforms.results import Record, ResultStore, heard_record, to_bytes
+from transforms.results import Record, ResultStore, StagedFile, heard_record
 from transforms.speech import SpeechOptions
 from transforms.windows import Totals, cut_windows
 
@@ -87,7 +89,7 @@ class FindSpeech(beam.DoFn):
 
 
 class StageHeard(beam.DoFn):
-    """Stages assets that were read to their end, a handful at a time, and hands them on as records."""
+    """Stages assets that were read to their end, a handful at a time."""
 
     HANDFUL = 32
     LONGEST_WAIT_S = 10.0
@@ -96,24 +98,27 @@ class StageHeard(beam.DoFn):
         self._store = store
 
     def start_bundle(self) -> None:
+        self._empty()
+
+    def _empty(self) -> None:
         self._waiting: list[Record] = []
+        self._shards: set[int] = set()
         self._since_s = time.monotonic()
 
-    def process(self, heard: Heard) -> Iterator[tuple[str, bytes]]:
-        record = heard_record(heard)
-        # a passing failure is tried again by a run that picks up the rest
-        if not (heard.failure and heard.failure.retriable):
-            self._waiting.append(record)
+    def process(self, heard: Heard) -> Iterator[StagedFile]:
+        self._waiting.append(heard_record(heard))
+        self._shards.add(heard.item.shard)
         if len(self._waiting) >= self.HANDFUL or time.monotonic() - self._since_s > self.LONGEST_WAIT_S:
-            self._write()
-        yield record.uri, to_bytes(record)
+            yield self._written()
 
-    def finish_bundle(self) -> None:
-        self._write()
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._waiting:
+            yield GlobalWindows.windowed_value(self._written())
 
-    def _write(self) -> None:
-        self._store.write(self._waiting)
-        self._waiting, self._since_s = [], time.monotonic()
+    def _written(self) -> StagedFile:
+        file = StagedFile(self._store.write(self._waiting), tuple(sorted(self._shards)))
+        self._empty()
+        return file
 
 
 class WorkerDiedError(OSError):
@@ -143,7 +148,7 @@ def listen(
         if asset.size_bytes is None and not storage.exists(asset.path):
             raise FileNotFoundError(f"no such file: {asset.path}")
         with storage.open_read(asset.path) as file:
-            heard = replace(heard, content_sha256=sha256_of(file), etag=storage.etag(asset.path))
+            heard = replace(heard, content_sha256=sha256_of(file), etag=storage.etag_of(file))
             heard = yield from _listen_to_file(file, heard, options, detector, decoder, identify)
         _check_unchanged(asset)
     except DecodeFailedError as error:
@@ -186,7 +191,7 @@ def _listen_to_file(
         for window in windows:
             n_windows += 1
             progress.window_found()
-            yield WindowTask(asset.uri, track.channel, window, spoken.code, heard.item.key)
+            yield WindowTask(heard.item, track.channel, window, spoken.code)
         of_track = HeardTrack(
             channel=track.channel,
             n_windows=n_windows,

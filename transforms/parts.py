@@ -1,23 +1,26 @@
 """The last step of a pipeline: results gathered by part, assembled, staged as complete files, a receipt for each."""
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms import storage
 from transforms.assemble import AssetRows, Provenance, assemble
-from transforms.assets import WorkItem, work_item
+from transforms.assets import WorkItem
 from transforms.commit import PartOf, stage_file
-from transforms.results import Record, from_bytes, heard_of, window_of
+from transforms.plan_files import PlanFile
+from transforms.results import Record, ResultStore, StagedFile, heard_of, read_staged, window_of
 from transforms.tables import ParquetBuffer, to_arrow
 
-# rows of a table that are held as objects, and so the size of a row group
-HELD_ROWS = 20_000
+# rows of a table that are held as objects
+HELD_ROWS = 1_000
+# rows of a row group
+GROUP_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -80,76 +83,61 @@ def total(receipts: Iterable[Receipt]) -> Receipt:
 class AssemblePart(beam.DoFn):
     """Assembles all assets of a shard, writes their rows, sorted, and then its receipt.
 
-    Elements are (shard, lists of records of what was heard); the work items are in the plan. A retry writes the same
-    files again.
+    Elements are (shard, the files that hold its results). A retry writes the same files again.
     """
 
-    def __init__(self, parts: PartOf, provenance: Provenance, plan_path: str) -> None:
+    def __init__(self, parts: PartOf, provenance: Provenance, plan: PlanFile, store: ResultStore) -> None:
         self._parts = parts
         self._provenance = provenance
-        self._plan_path = plan_path
+        self._plan = plan
+        self._store = store
 
-    def process(self, element: tuple[int, Iterable[Sequence[bytes]]]) -> Iterator[int]:
-        shard, lists = element
-        planned = (item for line in read_lines(self._plan_path) for item in [work_item(line)])
-        items = {item.asset.uri: item for item in planned if self._parts.shard_of(item.asset.uri) == shard}
+    def process(self, element: tuple[int, Iterable[StagedFile]]) -> Iterator[int]:
+        shard, files = element
+        items = {item.key: item for item in self._plan.items_of(shard)}
+        results = read_staged(self._store, files, items)
         part = PartWriter(self._parts, shard)
-        receipts = []
-        for item, records in by_asset(items, itertools.chain.from_iterable(lists)):
-            rows = assemble_records(item, records, self._provenance)
-            if rows is None:
-                receipts.append(Receipt(unfinished=1))
-                continue
-            part.add(rows)
-            receipts.append(receipt_of(rows))
+        receipt = total(self._added(part, item, results.pop(item.key, [])) for item in sorted(items.values(), key=_uri))
         part.close()
-        write_receipt(self._parts, shard, total(receipts))
+        write_receipt(self._parts, shard, receipt)
         yield shard
 
-
-def read_lines(path: str) -> list[str]:
-    """The lines of a plan file, a work item each."""
-    return storage.read_whole(path).decode().splitlines()
-
-
-def by_asset(items: dict[str, WorkItem], results: Iterable[bytes]) -> Iterator[tuple[WorkItem, list[Record]]]:
-    """Work items with their records, by uri. A record of an asset that is not among the items is a bug of ours."""
-    packed: dict[str, list[Record]] = {}
-    for result in results:
-        record = from_bytes(result)
-        packed.setdefault(record.uri, []).append(record)
-    if strange := packed.keys() - items.keys():
-        raise RuntimeError(f"results of {min(strange)}, which was not planned")
-    for uri in sorted(items):
-        yield items[uri], packed.pop(uri, [])
+    def _added(self, part: "PartWriter", item: WorkItem, records: Sequence[Record]) -> Receipt:
+        rows = assemble_records(item, records, self._provenance)
+        if rows is None:
+            return Receipt(unfinished=1)
+        part.add(rows)
+        return receipt_of(rows)
 
 
-def by_shard(packed: Iterable[tuple[str, bytes]], parts: PartOf) -> Iterator[tuple[int, list[bytes]]]:
-    """Records with their uris, gathered by the part that they belong to."""
-    shards: dict[int, list[bytes]] = {}
-    for uri, record in packed:
-        shards.setdefault(parts.shard_of(uri), []).append(record)
-    yield from shards.items()
+def _uri(item: WorkItem) -> str:
+    return item.asset.uri
 
 
-def assemble_records(item: WorkItem, records: Iterable[Record], provenance: Provenance) -> AssetRows | None:
-    """The rows of one asset; None where it was not read to its end. What comes twice counts once.
+def by_shard(file: StagedFile) -> Iterator[tuple[int, StagedFile]]:
+    """A file of results for each shard that it has something of."""
+    return ((shard, file) for shard in file.shards)
+
+
+def assemble_records(item: WorkItem, records: Sequence[Record], provenance: Provenance) -> AssetRows | None:
+    """The rows of one asset; None where it was not read to its end.
 
     A file that an interrupted run could read, and this one cannot, has results that are beyond what it is now.
     """
-    once = {(record.channel, record.window_index): record for record in records}
-    ends = [record for record in once.values() if not record.is_window]
+    ends = [record for record in records if not record.is_window]
     if not ends:
         return None
     heard = replace(heard_of(ends[0]), item=item)
     n_windows = {track.channel: track.n_windows for track in heard.tracks}
-    windows = [r for r in once.values() if r.is_window and r.window_index < n_windows.get(r.channel, 0)]
+    windows = [r for r in records if r.is_window and r.window_index < n_windows.get(r.channel, 0)]
     return assemble(heard, [window_of(record) for record in windows], provenance)
 
 
 @dataclass
 class _Table:
+    # as objects, and, more of them in less memory, as Arrow tables
     rows: list[Any] = field(default_factory=list)
+    group: list[pa.Table] = field(default_factory=list)
     file: ParquetBuffer | None = None
 
 
@@ -166,22 +154,30 @@ class PartWriter:
         for name, table in self._tables.items():
             table.rows += getattr(asset, name)
             if len(table.rows) >= HELD_ROWS:
-                self._write(name, table)
+                self._pack(name, table)
+            if sum(arrow.num_rows for arrow in table.group) >= GROUP_ROWS:
+                self._write(table)
 
     def close(self) -> None:
         """Stages the files, complete; a table without rows has none."""
         for name, table in self._tables.items():
-            self._write(name, table)
+            self._pack(name, table)
+            self._write(table)
             if table.file:
                 path = self._parts.staged(name, self._parts.name(self._shard))
                 stage_file(path, table.file.close(), table.file.n_rows)
 
-    def _write(self, name: str, table: _Table) -> None:
+    def _pack(self, name: str, table: _Table) -> None:
         if table.rows:
-            arrow = to_arrow(name, table.rows)
+            table.group.append(to_arrow(name, table.rows))
+            table.rows = []
+
+    def _write(self, table: _Table) -> None:
+        if table.group:
+            arrow = pa.concat_tables(table.group)
             table.file = table.file or ParquetBuffer(arrow.schema)
             table.file.write(arrow)
-            table.rows = []
+            table.group = []
 
 
 def write_receipt(parts: PartOf, shard: int, receipt: Receipt) -> None:

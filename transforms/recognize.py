@@ -15,10 +15,11 @@ from model.memory import give_back
 from model.recognizer import DecodeOptions, Hypothesis, Recognizer
 from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
+from transforms.assets import WorkItem
 from transforms.guards import Scene, scene_of
 from transforms.recognized import RecognizedWindow
 from transforms.rescue import Rescued, needs_rescue, rescue
-from transforms.results import ResultStore, to_bytes, window_record
+from transforms.results import ResultStore, StagedFile, window_record
 from transforms.takes import moved, take_of, waveforms_of
 from transforms.windows import Window
 
@@ -30,13 +31,11 @@ Result = TypeVar("Result")
 class WindowTask:
     """A window to recognise, and whose it is."""
 
-    uri: str
+    item: WorkItem
     channel: int | None
     window: Window
     # None: the model identifies it
     language: str | None
-    # of the work item: `results.work_key`
-    key: str
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _recognized(
     window = task.window
     hypothesis, error = (heard, None) if isinstance(heard, Hypothesis) else (None, (type(heard).__name__, str(heard)))
     return RecognizedWindow(
-        uri=task.uri,
+        uri=task.item.asset.uri,
         channel=task.channel,
         window_index=window.index,
         spans=window.spans,
@@ -159,11 +158,7 @@ def load_once(planned: ModelFiles, options: DecodeOptions) -> Recognizer:
         return _loaded[key]
 
 
-# uri and record (`results.to_bytes`): what goes on to be assembled
-Packed = tuple[str, bytes]
-
-
-class RecognizerHandler(ModelHandler[Any, Packed | DoubtfulWindow, Recognizer]):
+class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognizer]):
     """Loads a recogniser once a process and gives it batches of one size, mixed from all files of a bundle.
 
     What holds is staged before it is handed on: a run that is killed loses no more than the batch in hand.
@@ -180,22 +175,22 @@ class RecognizerHandler(ModelHandler[Any, Packed | DoubtfulWindow, Recognizer]):
 
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[Packed | DoubtfulWindow]:
+    ) -> Iterable[StagedFile | DoubtfulWindow]:
         results = recognize(batch, model, self._options.prompt)
         give_back()
         progress.windows_done(sum(len(task.window.samples) for task in batch), len(batch))
         doubtful = [result for result in results if isinstance(result, DoubtfulWindow)]
-        held = [(r, task) for r, task in zip(results, batch, strict=True) if isinstance(r, RecognizedWindow)]
-        return [*doubtful, *self._staged([r for r, _ in held], [task.key for _, task in held])]
+        held = [(r, task.item) for r, task in zip(results, batch, strict=True) if isinstance(r, RecognizedWindow)]
+        return [*doubtful, *self._staged(held)]
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
         return sum(task.window.samples.nbytes for task in batch)
 
-    def _staged(self, windows: Sequence[RecognizedWindow], keys: Sequence[str]) -> list[Packed]:
-        records = [window_record(window, key) for window, key in zip(windows, keys, strict=True)]
-        # what the model failed on is tried again by a run that picks up the rest
-        self._store.write([record for record, window in zip(records, windows, strict=True) if window.hypothesis])
-        return [(record.uri, to_bytes(record)) for record in records]
+    def _staged(self, windows: Sequence[tuple[RecognizedWindow, WorkItem]]) -> list[StagedFile]:
+        if not windows:
+            return []
+        path = self._store.write([window_record(window, item.key) for window, item in windows])
+        return [StagedFile(path, tuple(sorted({item.shard for _, item in windows})))]
 
 
 class RescueHandler(RecognizerHandler):
@@ -203,10 +198,10 @@ class RescueHandler(RecognizerHandler):
 
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
-    ) -> Iterable[Packed | DoubtfulWindow]:
+    ) -> Iterable[StagedFile | DoubtfulWindow]:
         results = recognize_again(batch, model, self._options.prompt)
         give_back()
-        return self._staged(results, [doubtful.task.key for doubtful in batch])
+        return self._staged([(r, doubtful.task.item) for r, doubtful in zip(results, batch, strict=True)])
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
         return sum(doubtful.task.window.samples.nbytes for doubtful in batch)
@@ -217,5 +212,5 @@ class SplitDoubtful(beam.DoFn):
 
     DOUBTFUL = "doubtful"
 
-    def process(self, window: Packed | DoubtfulWindow) -> Iterator[Any]:
+    def process(self, window: StagedFile | DoubtfulWindow) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput(self.DOUBTFUL, window) if isinstance(window, DoubtfulWindow) else window

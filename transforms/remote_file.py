@@ -30,6 +30,10 @@ class RemoteFile(io.RawIOBase):
         # of one request; grows and shrinks with what gets through
         self._most_bytes = WHOLE_BLOCK_BYTES
 
+    @property
+    def etag(self) -> str | None:
+        return self._info.etag
+
     def readable(self) -> bool:
         return True
 

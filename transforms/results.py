@@ -7,9 +7,11 @@ of other options, weights or code are never taken.
 """
 
 import hashlib
+import itertools
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,12 +22,14 @@ import zstandard
 from transforms import storage
 from transforms.assets import Asset, StagedWindows
 from transforms.heard import Heard
+from transforms.layout import RESULTS, STAGING
 from transforms.recognized import RecognizedWindow
 
-RESULTS = "results"
 ENDING = ".results"
 # what a file begins with; another layout gets another number
-MAGIC = b"beamscribe results 1\n"
+MAGIC = b"beamscribe results 2\n"
+# files that are read at once: reading waits for the store
+N_READERS = 8
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -40,6 +44,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     n_windows: tuple[tuple[int | None, int], ...]
     # the RecognizedWindow or Heard itself, compressed
     payload: bytes
+    # failed in passing: good for the run that made it, tried again by another
+    passing: bool = False
 
     @property
     def is_window(self) -> bool:
@@ -54,7 +60,8 @@ def work_key(asset: Asset, config_hash: str, model_sha256: str, code_version: st
 
 def window_record(window: RecognizedWindow, key: str) -> Record:
     """A window to be staged."""
-    return Record(window.uri, key, window.window_index, window.channel, (), _pack(window))
+    passing = window.hypothesis is None
+    return Record(window.uri, key, window.window_index, window.channel, (), _pack(window), passing)
 
 
 def heard_record(heard: Heard) -> Record:
@@ -62,7 +69,8 @@ def heard_record(heard: Heard) -> Record:
     item = heard.item
     n_windows = tuple((track.channel, track.n_windows) for track in heard.tracks)
     bare = replace(heard, item=replace(item, asset=replace(item.asset, path=""), staged=StagedWindows()))
-    return Record(item.asset.uri, item.key, -1, None, n_windows, _pack(bare))
+    passing = heard.failure is not None and heard.failure.retriable
+    return Record(item.asset.uri, item.key, -1, None, n_windows, _pack(bare), passing)
 
 
 def window_of(record: Record) -> RecognizedWindow:
@@ -75,14 +83,14 @@ def heard_of(record: Record) -> Heard:
     return _unpack(record.payload, Heard)
 
 
-def to_bytes(record: Record) -> bytes:
-    """A record as one element of a pipeline."""
-    return msgspec.msgpack.encode(record)
+@dataclass(frozen=True)
+class StagedFile:
+    """A file of results, and the shards of the run whose assets they are of: what goes through a pipeline."""
 
-
-def from_bytes(data: bytes) -> Record:
-    """The record that `to_bytes` wrote."""
-    return msgspec.msgpack.decode(data, type=Record)
+    path: str
+    shards: tuple[int, ...]
+    # an interrupted run wrote it
+    taken_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,13 @@ class ResultStore:
 
     @property
     def folder(self) -> str:
-        return storage.join(self.output, "_beamscribe", RESULTS)
+        return storage.join(self.output, STAGING, RESULTS)
 
-    def write(self, records: Sequence[Record]) -> None:
-        """Stages records as one file; they are durable when this returns."""
-        if records:
-            path = storage.join(self.folder, f"{uuid.uuid4().hex}{ENDING}")
-            storage.write_whole(path, MAGIC + msgspec.msgpack.encode(records))
+    def write(self, records: Sequence[Record]) -> str:
+        """Stages records, one or more, as one file: its path. They are durable when this returns."""
+        path = storage.join(self.folder, f"{uuid.uuid4().hex}{ENDING}")
+        storage.write_whole(path, MAGIC + msgspec.msgpack.encode(records))
+        return path
 
     def read(self, path: str) -> list[Record]:
         """The records of a file; none where it is not whole, or of another layout."""
@@ -114,54 +122,50 @@ class ResultStore:
         except msgspec.DecodeError:
             return []
 
+    def read_all(self, paths: Iterable[str]) -> Iterator[tuple[str, list[Record]]]:
+        """Paths with their records, in order, few of them ahead of time."""
+        left = iter(paths)
+        with ThreadPoolExecutor(N_READERS) as pool:
+            while some := list(itertools.islice(left, 4 * N_READERS)):
+                yield from zip(some, pool.map(self.read, some), strict=True)
+
     def paths(self) -> list[str]:
         """The files that runs before this one left."""
         return [info.path for info in storage.files_named(self.folder, ENDING)]
 
 
 @dataclass(frozen=True)
-class StagedFile:
-    """A file of results, and which of its records are wanted."""
-
-    path: str
-    wanted: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Found:
     """What interrupted runs left that is of use to this one."""
 
-    files: tuple[StagedFile, ...]
+    # the files, and the keys of the work that each has results of
+    files: Mapping[str, frozenset[str]]
     # by key of the work
     windows: Mapping[str, StagedWindows]
 
 
 def find_results(store: ResultStore, keys: Iterable[str]) -> Found:
-    """Looks through all files of results for records of the work that `keys` name. Each result is taken once."""
+    """Looks through all files of results for records of the work that `keys` name."""
     wanted = set(keys)
-    seen: set[tuple[str, int | None, int]] = set()
-    files: list[StagedFile] = []
+    files: dict[str, frozenset[str]] = {}
     windows: dict[str, set[tuple[int | None, int]]] = {}
     n_windows: dict[str, tuple[tuple[int | None, int], ...]] = {}
-    for path in store.paths() if wanted else []:
-        taken = []
-        for number, record in enumerate(store.read(path)):
-            name = (record.key, record.channel, record.window_index)
-            if record.key not in wanted or name in seen:
+    for path, records in store.read_all(store.paths() if wanted else []):
+        taken = {record.key for record in records if record.key in wanted and not record.passing}
+        for record in records:
+            if record.key not in taken or record.passing:
                 continue
-            seen.add(name)
-            taken.append(number)
             if record.is_window:
                 windows.setdefault(record.key, set()).add((record.channel, record.window_index))
             else:
                 n_windows[record.key] = record.n_windows
         if taken:
-            files.append(StagedFile(path, tuple(taken)))
+            files[path] = frozenset(taken)
     staged = {
         key: StagedWindows(tuple(sorted(windows.get(key, ()), key=_order)), n_windows.get(key))
         for key in windows.keys() | n_windows.keys()
     }
-    return Found(tuple(files), staged)
+    return Found(files, staged)
 
 
 def _order(window: tuple[int | None, int]) -> tuple[int, int]:
@@ -169,12 +173,20 @@ def _order(window: tuple[int | None, int]) -> tuple[int, int]:
     return (-1 if channel is None else channel, index)
 
 
-def read_staged(store: ResultStore, file: StagedFile) -> Iterator[Record]:
-    """The wanted records of a file."""
-    records = store.read(file.path)
-    if len(records) <= max(file.wanted):
-        raise OSError(f"{file.path}: results of an earlier run were there a moment ago and are gone; run again")
-    yield from (records[number] for number in file.wanted)
+def read_staged(store: ResultStore, files: Iterable[StagedFile], keys: Container[str]) -> dict[str, list[Record]]:
+    """The records of the work that `keys` name, by key, each once: what this run made before what is taken over.
+
+    Raises OSError for a file that is not there as it was.
+    """
+    found: dict[str, dict[tuple[int | None, int], Record]] = {}
+    ordered = sorted(files, key=lambda file: (not file.taken_over, file.path))
+    for file, (path, records) in zip(ordered, store.read_all(file.path for file in ordered), strict=True):
+        if not records:
+            raise OSError(f"{path}: results that were staged a moment ago are gone; run again")
+        for record in records:
+            if record.key in keys and not (file.taken_over and record.passing):
+                found.setdefault(record.key, {})[record.channel, record.window_index] = record
+    return {key: list(records.values()) for key, records in found.items()}
 
 
 def drop_results(store: ResultStore, wanted: set[str]) -> None:
@@ -182,7 +194,8 @@ def drop_results(store: ResultStore, wanted: set[str]) -> None:
     if not wanted:
         storage.delete_folder(store.folder)
         return
-    storage.delete(path for path in store.paths() if not any(record.key in wanted for record in store.read(path)))
+    everything = store.read_all(store.paths())
+    storage.delete(path for path, records in everything if not any(record.key in wanted for record in records))
 
 
 def _pack(result: Any) -> bytes:

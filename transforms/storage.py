@@ -20,7 +20,7 @@ from apache_beam.io.filesystem import BeamIOError, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.folders import sync_folder
-from transforms.remote_file import open_remote
+from transforms.remote_file import RemoteFile, open_remote
 from transforms.stores import FileInfo, ReplacedError, store_of, tried
 
 _NOT_FILES = {
@@ -165,12 +165,15 @@ def stat(path: str) -> FileInfo | None:
 
 
 def etag(path: str) -> str | None:
-    """What changes with the content of an object; None for a local or absent file.
-
-    It costs the request of `stat`, which returns it too, as `list_files` and `match` do for nothing.
-    """
+    """What changes with the content of an object; None for a local or absent file. A request."""
     info = None if is_local(path) else stat(path)
     return info.etag if info else None
+
+
+def etag_of(file: BinaryIO) -> str | None:
+    """The same of a file that `open_read` opened, for nothing."""
+    raw = getattr(file, "raw", None)
+    return raw.etag if isinstance(raw, RemoteFile) else None
 
 
 def match(pattern: str) -> list[FileInfo]:

@@ -10,7 +10,7 @@ import pytest
 from pipelines.cli import main
 from tests.conftest import REPOSITORY
 from tests.transforms.make_rows import segment, transcript
-from transforms.commit import JOURNAL, STAGING
+from transforms.layout import JOURNAL, STAGING
 from transforms.tables import schema_of, to_arrow, to_parquet
 
 SAMPLES = REPOSITORY / "samples"

@@ -11,8 +11,6 @@ from tests.transforms import make_rows
 from transforms import commit as commits
 from transforms import storage
 from transforms.commit import (
-    JOURNAL,
-    STAGING,
     PartEdits,
     PartOf,
     claimed,
@@ -21,6 +19,7 @@ from transforms.commit import (
     recover,
     stage_part,
 )
+from transforms.layout import JOURNAL, STAGING
 from transforms.results import ResultStore
 
 

@@ -17,12 +17,13 @@ def test_nobody_counts_where_nobody_watches(monkeypatch):
     monkeypatch.delenv(crashes.FOLDER, raising=False)
     crashes.begin("a.wav")
     assert crashes.count_crashes(["a.wav"]) == {}
-    assert not crashes.watched()
+    assert crashes.suspects() == set()
 
 
 def test_what_was_begun_and_is_not_done_is_counted(folder):
     for uri in ("a.wav", "b\n☎.wav", "done.wav"):
         crashes.begin(uri)
+    assert crashes.suspects() == {"a.wav", "b\n☎.wav", "done.wav"}
     assert crashes.count_crashes(["a.wav", "b\n☎.wav", "not begun.wav"]) == {"a.wav": 1, "b\n☎.wav": 1}
     assert crashes.count_crashes(["a.wav"]) == {"a.wav": 1}
     crashes.begin("a.wav")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model.recognizer import Hypothesis
+from transforms.assets import Asset, WorkItem
 from transforms.recognize import WindowTask, mean_squares, recognize
 from transforms.windows import Span, Window
 
@@ -28,7 +29,12 @@ class Listener:
 
 def task(value, language="en"):
     span = (Span(0, 800),)
-    return WindowTask(f"{value}.wav", None, Window(0, span, span, np.full(800, value, np.float32)), language, "key")
+    return WindowTask(
+        WorkItem(Asset(f"{value}.wav", f"{value}.wav", 1, 1), "c", 1, "key"),
+        None,
+        Window(0, span, span, np.full(800, value, np.float32)),
+        language,
+    )
 
 
 def test_results_keep_order_and_identity():

@@ -1,5 +1,6 @@
 """What a killed run leaves to the next."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,12 @@ from transforms.recognized import RecognizedWindow
 from transforms.results import (
     MAGIC,
     ResultStore,
+    StagedFile,
     drop_results,
     find_results,
-    from_bytes,
     heard_of,
     heard_record,
     read_staged,
-    to_bytes,
     window_of,
     window_record,
     work_key,
@@ -59,7 +59,7 @@ def as_text(result):
     ids=["heard", "failed"],
 )
 def test_window_comes_back_as_it_was(result):
-    record = from_bytes(to_bytes(window_record(result, "k")))
+    record = window_record(result, "k")
     assert as_text(window_of(record)) == as_text(result)
     assert (record.uri, record.key, record.channel, record.window_index) == (
         "call.wav",
@@ -70,7 +70,7 @@ def test_window_comes_back_as_it_was(result):
 
 
 def test_asset_comes_back_as_it_was_but_for_its_path():
-    record = from_bytes(to_bytes(heard_record(heard())))
+    record = heard_record(heard())
     assert as_text(heard_of(record)) == as_text(heard(item=WorkItem(replace(ASSET, path=""), "config", 2, "k")))
     assert record.n_windows == ((0, 2), (1, 0))
 
@@ -105,16 +105,44 @@ def test_next_run_finds_what_it_wants_once_and_nothing_else(store):
     found = find_results(store, ["k", "never begun"])
     assert found.windows == {"k": StagedWindows(((0, 0), (0, 1)), ((0, 2), (1, 0)))}
     assert found.windows["k"].complete
-    records = [record for file in found.files for record in read_staged(store, file)]
-    assert sorted(record.window_index for record in records) == [-1, 0, 1]
-    assert {record.key for record in records} == {"k"}
+    assert set(found.files.values()) == {frozenset({"k"})}
+    staged = read_staged(store, [StagedFile(path, (0,), taken_over=True) for path in found.files], {"k"})
+    assert sorted((key, record.window_index) for key, records in staged.items() for record in records) == [
+        ("k", -1),
+        ("k", 0),
+        ("k", 1),
+    ]
+
+
+def test_what_failed_in_passing_is_good_for_its_own_run_only(store):
+    failed = window(0, hypothesis=None, error=("E", "no"))
+    unread = heard(failure=Failure("read", "OSError", "gone", retriable=True))
+    path = store.write([window_record(failed, "k"), window_record(window(1), "k"), heard_record(unread)])
+    assert find_results(store, ["k"]).windows == {"k": StagedWindows(((None, 1),), None)}
+    now, later = (read_staged(store, [StagedFile(path, (0,), taken_over)], {"k"})["k"] for taken_over in (False, True))
+    assert [record.window_index for record in now] == [0, 1, -1]
+    assert [record.window_index for record in later] == [1]
+
+
+def test_what_a_run_made_itself_comes_before_what_it_took_over(store):
+    old, new = (store.write([heard_record(heard(duration_s=seconds))]) for seconds in (2.0, 1.0))
+    for files in itertools.permutations([StagedFile(old, (0,), taken_over=True), StagedFile(new, (0,))]):
+        (record,) = read_staged(store, files, {"k"})["k"]
+        assert heard_of(record).duration_s == 1.0
+
+
+def test_result_that_went_away_is_not_passed_over(store):
+    path = store.write([heard_record(heard())])
+    Path(path).unlink()
+    with pytest.raises(OSError, match="are gone; run again"):
+        read_staged(store, [StagedFile(path, (0,))], {"k"})
 
 
 def test_file_that_is_cut_or_foreign_counts_as_not_there(store):
     store.write([window_record(window(0), "k")])
     (path,) = store.paths()
     whole = Path(path).read_bytes()
-    for damaged in (whole[:-1], b"", MAGIC, whole.replace(b"results 1", b"results 2"), b"something else"):
+    for damaged in (whole[:-1], b"", MAGIC, whole.replace(b"results 2", b"results 1"), b"something else"):
         Path(path).write_bytes(damaged)
         assert find_results(store, ["k"]).windows == {}
 
