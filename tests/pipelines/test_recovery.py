@@ -53,7 +53,7 @@ def test_what_was_recognised_before_a_crash_is_not_recognised_again(whole, tmp_p
     hear = recognize.recognize
 
     def counting(tasks, *args):
-        recognised.extend(f"{task.uri} {task.window.index}" for task in tasks)
+        recognised.extend(f"{task.item.asset.uri} {task.window.index}" for task in tasks)
         return hear(tasks, *args)
 
     def failing(*_):

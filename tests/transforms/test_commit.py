@@ -193,7 +193,6 @@ def test_undecided_run_leaves_nothing_visible(tmp_path):
     stage_part(parts, 0, rows_for("a"))
     assert not recover(parts.output)
     store = ResultStore(parts.output)
-    store.write([])
     results = storage.join(store.folder, "some.results")
     storage.write_whole(results, b"x")
     clear_staging(parts.output)
