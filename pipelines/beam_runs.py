@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 
 
@@ -12,11 +11,6 @@ def beam_options(beam_args: Sequence[str]) -> PipelineOptions:
     options = PipelineOptions(list(beam_args))
     options.view_as(SetupOptions).save_main_session = False
     return options
-
-
-def use_stores(beam_args: Sequence[str]) -> None:
-    """Lets this process reach object stores as the flags say, before there is a pipeline that would see to it."""
-    FileSystems.set_options(beam_options(beam_args))
 
 
 def cause(error: Exception) -> str:

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import BeamscribeError
-from pipelines.beam_runs import beam_options, cause, use_stores
+from pipelines.beam_runs import beam_options, cause
 from pipelines.options import Parser, beam_args
 from pipelines.progress import workers_muted
 from pipelines.score_page import score_page
-from transforms import storage
+from transforms import storage, stores
 from transforms.commit import PartOf, claimed, commit
 from transforms.history import table_parts
 from transforms.lease import Lease
@@ -114,7 +114,7 @@ class Job:
 
 def prepare(options: EvaluateOptions) -> Job:
     """Checks all that can be known before work starts. Raises BeamscribeError."""
-    use_stores(options.beam_args)
+    stores.use(options.beam_args)
     references = find_references(options.references, options.corpora)
     folder = options.transcripts
     try:

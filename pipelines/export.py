@@ -17,10 +17,10 @@ from typing import Any
 import apache_beam as beam
 
 from model.errors import BeamscribeError
-from pipelines.beam_runs import beam_options, cause, use_stores
+from pipelines.beam_runs import beam_options, cause
 from pipelines.options import Parser, beam_args
 from pipelines.progress import workers_muted
-from transforms import storage
+from transforms import storage, stores
 from transforms.cues import CueOptions
 from transforms.file_names import common_folder
 from transforms.history import table_parts
@@ -63,7 +63,7 @@ class ExportJob:
 
 def prepare(options: ExportOptions) -> ExportJob:
     """Finds the tables and looks through `transcripts`. Raises BeamscribeError."""
-    use_stores(options.beam_args)
+    stores.use(options.beam_args)
     parts = _find_parts(options.tables)
     n_assets = n_spoken = 0
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
+from apache_beam.options.pipeline_options import StandardOptions
+
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, check_options, resolve_model
-from pipelines.beam_runs import use_stores
+from pipelines.beam_runs import beam_options
 from pipelines.options import TranscribeOptions
-from transforms import storage
+from transforms import storage, stores
 from transforms.assets import Asset, WorkItem
 from transforms.decoder import DecodeFailedError, Decoder
 from transforms.estimates import Estimate, bounded, estimate
@@ -52,13 +54,18 @@ class Job:
         return self.checked.output
 
     @property
+    def runner(self) -> str:
+        """Beam's name of what runs the pipeline."""
+        return str(beam_options(self.options.beam_args).view_as(StandardOptions).runner)
+
+    @property
     def model(self) -> ModelFiles:
         return self.checked.model
 
 
 def check(options: TranscribeOptions) -> Checked:
     """Everything that can be wrong with the command line. Touches nothing. Raises BeamscribeError."""
-    use_stores(options.beam_args)
+    stores.use(options.beam_args)
     model = resolve_model(options.model)
     check_options(model, options.decode, [options.language] if options.language else [])
     if options.language_per_segment and not model.multilingual:

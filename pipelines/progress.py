@@ -5,9 +5,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -20,12 +20,20 @@ LINE_EVERY_S = 60.0
 
 
 @contextmanager
-def watch(n_assets: int, n_bytes: int) -> Iterator[None]:
-    """Reports on the run inside the block, from a thread of its own."""
+def watch(n_assets: int, n_bytes: int, elsewhere: str | None = None) -> Iterator[None]:
+    """Reports on the run inside the block, from a thread of its own.
+
+    elsewhere: the runner, where its workers are other processes: what they have done is not known here.
+    """
     progress.reset()
     finished = threading.Event()
     terminal = sys.stderr
-    target, args = (_bar, (terminal,)) if terminal.isatty() else (_lines, ())
+    target: Callable[..., None] = _lines
+    args: tuple[Any, ...] = ()
+    if elsewhere:
+        target, args = _runs_elsewhere, (elsewhere,)
+    elif terminal.isatty():
+        target, args = _bar, (terminal,)
     reporter = threading.Thread(target=target, args=(n_assets, n_bytes, finished, *args), daemon=True, name="progress")
     reporter.start()
     try:
@@ -59,6 +67,13 @@ def _lines(n_assets: int, n_bytes: int, finished: threading.Event) -> None:
     started = time.monotonic()
     while not finished.wait(LINE_EVERY_S):
         log.info(describe(progress.snapshot(), n_assets, n_bytes, time.monotonic() - started))
+
+
+def _runs_elsewhere(n_assets: int, n_bytes: int, finished: threading.Event, runner: str) -> None:
+    started = time.monotonic()
+    log.info("%d assets, %.2f GB, are with %s; its own page tells how far it is", n_assets, n_bytes / 1e9, runner)
+    while not finished.wait(LINE_EVERY_S):
+        log.info("%s has been at work for %.0f min", runner, (time.monotonic() - started) / 60)
 
 
 def share_done(now: progress.Progress, n_bytes: int) -> float:

@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from apache_beam.options.pipeline_options import StandardOptions
-
-from pipelines.beam_runs import beam_options
 from pipelines.jobs import CODE_VERSION, Job
 from transforms.parts import Receipt
 from transforms.planning import config_hash
@@ -73,7 +70,7 @@ def run_row(job: Job, done: Finished, run_id: str, started_at: datetime) -> RunR
         code_version=CODE_VERSION,
         options=json.dumps(asdict(options) | {"beam_args": _without_secrets(options.beam_args)}, sort_keys=True),
         versions=json.dumps({"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}),
-        runner=str(beam_options(options.beam_args).view_as(StandardOptions).runner),
+        runner=job.runner,
     )
 
 

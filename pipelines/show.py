@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import BeamscribeError
-from pipelines.beam_runs import use_stores
 from pipelines.options import Parser, beam_args
-from transforms import storage
+from transforms import storage, stores
 from transforms.history import table_parts
 from transforms.tables import schema_of, tables_page
 
@@ -20,7 +19,7 @@ def command(argv: Sequence[str]) -> int:
     """Prints transcripts and failures, then where the tables are."""
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
-    use_stores(beam_args(rest, parser))
+    stores.use(beam_args(rest, parser))
     if args.tables:
         print(tables_page(), end="")
         return 0

@@ -1,7 +1,7 @@
 """The main job: audio in, Parquet tables of transcripts out.
 
-    find inputs → plan → [ spread ranges of the plan → read items → find speech → recognise → stage results
-    → gather by part → assemble ] → commit
+    find inputs → plan → [ (divide long recordings →) spread ranges of the plan, and stretches → read items
+    → find speech → recognise → stage results → gather by part → assemble ] → commit
 
 What is in brackets is the Beam pipeline. Only names cross a shuffle: what is spread are numbers of ranges of the plan,
 what is gathered are files of results. Results are staged before they are gathered, because nothing after a gathering
@@ -11,6 +11,7 @@ come before the pipeline, because the command line has to answer for them (exit 
 them; the commit comes after it, because nothing may be visible before all is staged.
 """
 
+import contextlib
 import logging
 import secrets
 import sys
@@ -26,22 +27,26 @@ from pipelines.jobs import CODE_VERSION, Job, check, make_plan
 from pipelines.options import Parser, add_transcribe_flags, transcribe_options
 from pipelines.progress import watch
 from pipelines.run_rows import Finished, run_row, summary
+from pipelines.supervise import LOCAL_RUNNERS
 from transforms import crashes, stopping, storage
 from transforms.assemble import Provenance
 from transforms.assets import WorkItem
 from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
 from transforms.lease import Lease
-from transforms.listen import FindSpeech, ListenOptions, StageHeard
+from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions, ReadItems, StageHeard
 from transforms.parts import AssemblePart, by_shard, read_receipts, staged_uris, total
-from transforms.plan_files import PlanFile, in_ranges, write_plan
+from transforms.plan_files import PlanFile, Range, in_ranges, write_plan
 from transforms.recognize import RecognizerHandler, RescueHandler, SplitDoubtful
 from transforms.results import Found, ResultStore, StagedFile, drop_results, find_results
 from transforms.rows import RunRow
+from transforms.site import Site
 from transforms.stopping import Stop
 from transforms.tables import to_arrow
 
 log = logging.getLogger(__name__)
 
+# a longer recording is divided, so that no worker is left with it alone
+MAX_UNDIVIDED_S = 600.0
 # a part is as large as what one worker writes at once: about 10 GB of audio, or this many assets
 ASSETS_PER_PART = 20_000
 BYTES_PER_PART = 10_000_000_000
@@ -61,10 +66,11 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
         found = find_results(store, (item.key for item in work))
         work = [with_staged(item, found) for item in work]
         n_resumed = sum(len(item.staged.windows) for item in work)
-        ranges = in_ranges(work, n_shards)
+        ranges = in_ranges(work, n_shards, lambda item: (job.sizes.seconds(item.asset) or 0.0) > MAX_UNDIVIDED_S)
         plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, n_shards)
-        with watch(len(work), n_bytes):
-            build(job, parts, store, plan, taken_over(ranges, found)).run().wait_until_finish()
+        site = site_of(job, parts)
+        with watch(len(work), n_bytes, job.runner if site.stop_path else None), stopping.passed_on(site.stop_path):
+            run_to_end(build(job, parts, store, plan, taken_over(ranges, found), site))
     receipt = total(read_receipts(parts)) if work else total([])
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
@@ -89,9 +95,9 @@ def alone_first(job: Job, parts: PartOf, store: ResultStore, work: Sequence[Work
     given_up = {uri for uri, count in counts.items() if count >= crashes.MAX_CRASHES}
     for number, item in enumerate(i for i in waiting if i.asset.uri not in given_up):
         pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
-        plan = write_plan(storage.join(parts.staging, f"alone-{number}.jsonl"), [[item]], 1)
-        recognised(pipeline, job, store, plan)
-        pipeline.run().wait_until_finish()
+        plan = write_plan(storage.join(parts.staging, f"alone-{number}.jsonl"), in_ranges([item], 1), 1)
+        recognised(pipeline, job, parts, store, plan, site_of(job, parts))
+        run_to_end(pipeline)
     return [replace(i, given_up=crashes.GIVEN_UP) if i.asset.uri in given_up else i for i in work]
 
 
@@ -101,53 +107,91 @@ def with_staged(item: WorkItem, found: Found) -> WorkItem:
     return replace(item, staged=staged) if staged else item
 
 
-def taken_over(ranges: Iterable[Iterable[WorkItem]], found: Found) -> list[StagedFile]:
+def taken_over(ranges: Iterable[Range], found: Found) -> list[StagedFile]:
     """The files of results that an interrupted run has left."""
-    shards = {item.key: item.shard for items in ranges for item in items}
+    shards = {item.key: item.shard for one in ranges for item in one.items}
     return [
         StagedFile(path, tuple(sorted({shards[key] for key in keys})), taken_over=True)
         for path, keys in found.files.items()
     ]
 
 
-def build(job: Job, parts: PartOf, store: ResultStore, plan: PlanFile, staged: Sequence[StagedFile]) -> beam.Pipeline:
+def site_of(job: Job, parts: PartOf) -> Site:
+    """What the steps of a run are told."""
+    local = job.runner in LOCAL_RUNNERS
+    return Site(job.options.beam_args, None if local else storage.join(parts.staging, "stop"))
+
+
+def run_to_end(pipeline: beam.Pipeline) -> None:
+    """Runs a pipeline to its end; a process that is interrupted meanwhile leaves no job behind on a cluster."""
+    result = pipeline.run()
+    try:
+        result.wait_until_finish()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            result.cancel()
+        raise
+
+
+def build(
+    job: Job, parts: PartOf, store: ResultStore, plan: PlanFile, staged: Sequence[StagedFile], site: Site
+) -> beam.Pipeline:
     """The pipeline, in reading order."""
     provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, job.options.decode.prompt)
     pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
     (
-        [recognised(pipeline, job, store, plan), pipeline | "TakenOver" >> beam.Create(staged)]
+        [recognised(pipeline, job, parts, store, plan, site), pipeline | "TakenOver" >> beam.Create(staged)]
         | "AllResults" >> beam.Flatten()
         | "ByPart" >> beam.FlatMap(by_shard)
         | "GatherByPart" >> beam.GroupByKey()
-        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan, store))
+        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan, store, site))
     )
     return pipeline
 
 
-def recognised(pipeline: beam.Pipeline, job: Job, store: ResultStore, plan: PlanFile) -> beam.PCollection:
+def recognised(
+    pipeline: beam.Pipeline, job: Job, parts: PartOf, store: ResultStore, plan: PlanFile, site: Site
+) -> beam.PCollection:
     """The first part of the pipeline: the files of all results of what is planned."""
     options = job.options
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
     )
+    ends, todo = [], [pipeline | "Ranges" >> beam.Create(plan.whole_ranges)]
+    if plan.long_ranges:
+        folder = storage.join(parts.staging, "stretches")
+        divided = (
+            pipeline
+            | "LongRanges" >> beam.Create(plan.long_ranges)
+            | "SpreadLong" >> beam.Reshuffle()
+            | "ReadLongItems" >> beam.ParDo(ReadItems(plan, site))
+            | "DivideIntoStretches"
+            >> beam.ParDo(DivideIntoStretches(listen, job.model, options.decode, site, folder)).with_outputs(
+                FindSpeech.HEARD, main="stretches"
+            )
+        )
+        todo.append(divided.stretches)
+        ends.append(divided[FindSpeech.HEARD] | "StageHeardLong" >> beam.ParDo(StageHeard(store, site)))
     heard = (
-        pipeline
-        | "Ranges" >> beam.Create(range(plan.n_ranges))
-        | "SpreadRanges" >> beam.Reshuffle()
-        | "ReadItems" >> beam.FlatMap(plan.items)
+        todo
+        | "AllWork" >> beam.Flatten()
+        | "SpreadWork" >> beam.Reshuffle()
+        | "ReadItems" >> beam.ParDo(ReadItems(plan, site))
         | "FindSpeech"
-        >> beam.ParDo(FindSpeech(listen, job.model, options.decode)).with_outputs(FindSpeech.HEARD, main="windows")
+        >> beam.ParDo(FindSpeech(listen, job.model, options.decode, site)).with_outputs(
+            FindSpeech.HEARD, main="windows"
+        )
     )
-    recognizer = RecognizerHandler(job.model, options.decode, options.batch_windows, store)
+    recognizer = RecognizerHandler(job.model, options.decode, options.batch_windows, store, site)
     first = (
         heard.windows
         | "Recognize" >> RunInference(recognizer)
         | "SplitDoubtful" >> beam.ParDo(SplitDoubtful()).with_outputs(SplitDoubtful.DOUBTFUL, main="holding")
     )
-    rescuer = RescueHandler(job.model, options.decode, options.batch_windows, store)
+    rescuer = RescueHandler(job.model, options.decode, options.batch_windows, store, site)
     rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
-    ends = heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store))
-    return [first.holding, rescued, ends] | "AllHeard" >> beam.Flatten()
+    ends.append(heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store, site)))
+    return [first.holding, rescued, *ends] | "AllHeard" >> beam.Flatten()
 
 
 def edits_of(job: Job, finished: set[str], kept_old: set[str]) -> dict[tuple[str, str], PartEdits]:

@@ -24,9 +24,12 @@ from transforms.content import sha256_of
 from transforms.decoder import ASSET_TIMEOUT_S, DecodedFile, DecodeFailedError, Decoder
 from transforms.heard import Failure, Heard, HeardTrack, one_line
 from transforms.languages import Identify, identify_language, language_of
+from transforms.plan_files import PlanFile
 from transforms.recognize import WindowTask, load_once
 from transforms.results import Record, ResultStore, StagedFile, heard_record
+from transforms.site import Site
 from transforms.speech import SpeechOptions
+from transforms.stretches import STRETCH_WINDOWS, Stretch, read_stretch, write_stretch
 from transforms.windows import Totals, cut_windows
 
 
@@ -50,25 +53,53 @@ class ListenOptions:
         return replace(self.speech, joins_over_pauses=not self.language_per_segment)
 
 
+class ReadItems(beam.DoFn):
+    """The work items of ranges of the plan; stretches pass through."""
+
+    def __init__(self, plan: PlanFile, site: Site) -> None:
+        self._plan = plan
+        self._site = site
+
+    def setup(self) -> None:
+        self._site.enter()
+
+    def process(self, element: int | Stretch) -> Iterator[WorkItem | Stretch]:
+        if isinstance(element, Stretch):
+            yield element
+        else:
+            yield from self._plan.items(element)
+
+
 class FindSpeech(beam.DoFn):
-    """Yields the windows of an asset, and at its end, to the output HEARD, what else its rows need."""
+    """Yields the windows of an asset, and at its end, to the output HEARD, what else its rows need.
+
+    The windows of a stretch are found already: they are read.
+    """
 
     HEARD = "heard"
 
-    def __init__(self, options: ListenOptions, model: ModelFiles, decode: DecodeOptions) -> None:
+    def __init__(self, options: ListenOptions, model: ModelFiles, decode: DecodeOptions, site: Site) -> None:
         self._options = options
         self._model = model
         self._decode = decode
+        self._site = site
 
     def setup(self) -> None:
+        self._site.enter()
         self._detector = load_detector()
         self._decoder = Decoder(self._options.asset_timeout_s)
         self._identify: Identify | None = None
         if self._model.multilingual and not self._options.language_per_segment:
             self._identify = partial(identify_language, model=load_once(self._model, self._decode))
 
-    def process(self, item: WorkItem) -> Iterator[Any]:  # WindowTask, and Heard to the output HEARD
+    def process(self, item: WorkItem | Stretch) -> Iterator[Any]:  # WindowTask, and Heard to the output HEARD
         if stopping.requested():
+            return
+        if isinstance(item, Stretch):
+            for task in read_stretch(item):
+                yield task
+                if stopping.requested():
+                    return
             return
         if item.staged.complete:
             progress.asset_done(item.asset.size_bytes or 0, 0.0)
@@ -88,14 +119,42 @@ class FindSpeech(beam.DoFn):
         self._decoder.close()
 
 
+class DivideIntoStretches(FindSpeech):
+    """Yields stretches of the windows of long assets, staged in a folder, in the place of the windows themselves."""
+
+    def __init__(
+        self, options: ListenOptions, model: ModelFiles, decode: DecodeOptions, site: Site, folder: str
+    ) -> None:
+        super().__init__(options, model, decode, site)
+        self._folder = folder
+
+    def process(self, item: WorkItem | Stretch) -> Iterator[Any]:  # Stretch, and Heard to the output HEARD
+        waiting: list[WindowTask] = []
+        for found in super().process(item):
+            is_window = isinstance(found, WindowTask)
+            if waiting and (not is_window or found.channel != waiting[0].channel or len(waiting) == STRETCH_WINDOWS):
+                yield write_stretch(self._folder, waiting)
+                waiting = []
+            if is_window:
+                waiting.append(found)
+            else:
+                yield found
+        if waiting:
+            yield write_stretch(self._folder, waiting)
+
+
 class StageHeard(beam.DoFn):
     """Stages assets that were read to their end, a handful at a time."""
 
     HANDFUL = 32
     LONGEST_WAIT_S = 10.0
 
-    def __init__(self, store: ResultStore) -> None:
+    def __init__(self, store: ResultStore, site: Site) -> None:
         self._store = store
+        self._site = site
+
+    def setup(self) -> None:
+        self._site.enter()
 
     def start_bundle(self) -> None:
         self._empty()

@@ -15,6 +15,7 @@ from transforms.assets import WorkItem
 from transforms.commit import PartOf, stage_file
 from transforms.plan_files import PlanFile
 from transforms.results import Record, ResultStore, StagedFile, heard_of, read_staged, window_of
+from transforms.site import Site
 from transforms.tables import ParquetBuffer, to_arrow
 
 # rows of a table that are held as objects
@@ -86,11 +87,15 @@ class AssemblePart(beam.DoFn):
     Elements are (shard, the files that hold its results). A retry writes the same files again.
     """
 
-    def __init__(self, parts: PartOf, provenance: Provenance, plan: PlanFile, store: ResultStore) -> None:
+    def __init__(self, parts: PartOf, provenance: Provenance, plan: PlanFile, store: ResultStore, site: Site) -> None:
         self._parts = parts
         self._provenance = provenance
         self._plan = plan
         self._store = store
+        self._site = site
+
+    def setup(self) -> None:
+        self._site.enter()
 
     def process(self, element: tuple[int, Iterable[StagedFile]]) -> Iterator[int]:
         shard, files = element

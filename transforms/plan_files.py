@@ -4,8 +4,9 @@ What goes through a pipeline is the number of a range. Each range belongs to one
 ranges of a shard lie together, so that results which are made together are mostly assembled together.
 """
 
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from transforms import storage
@@ -23,10 +24,19 @@ class PlanFile:
     n_shards: int
     # where each range starts, in bytes, and where the last one ends
     offsets: tuple[int, ...]
+    # the shard of each
+    shards: tuple[int, ...]
+    # those of assets to be divided; of one asset each
+    long_ranges: tuple[int, ...] = ()
 
     @property
     def n_ranges(self) -> int:
-        return len(self.offsets) - 1
+        return len(self.shards)
+
+    @property
+    def whole_ranges(self) -> list[int]:
+        """The ranges of assets that are not divided."""
+        return sorted({*range(self.n_ranges)} - {*self.long_ranges})
 
     def items(self, number: int) -> Iterator[WorkItem]:
         """The work items of one range."""
@@ -34,7 +44,7 @@ class PlanFile:
 
     def items_of(self, shard: int) -> Iterator[WorkItem]:
         """The work items of one shard."""
-        numbers = [n for n in range(self.n_ranges) if _shard_of(n, self.n_ranges, self.n_shards) == shard]
+        numbers = [number for number, of_range in enumerate(self.shards) if of_range == shard]
         return self._items(numbers[0], numbers[-1] + 1) if numbers else iter(())
 
     def _items(self, first: int, end: int) -> Iterator[WorkItem]:
@@ -44,24 +54,39 @@ class PlanFile:
         return map(work_item, data.decode().splitlines())
 
 
-def in_ranges(work: Sequence[WorkItem], n_shards: int) -> list[list[WorkItem]]:
+@dataclass(frozen=True)
+class Range:
+    """Some work items of one shard."""
+
+    items: tuple[WorkItem, ...]
+    # one asset, to be divided
+    is_long: bool = False
+
+
+def in_ranges(
+    work: Sequence[WorkItem], n_shards: int, is_long: Callable[[WorkItem], bool] = lambda item: False
+) -> list[Range]:
     """Work items, largest first, dealt out to ranges that are about equal, each item with its shard."""
-    n_ranges = min(len(work), max(MAX_RANGES, n_shards))
-    return [
-        [replace(item, shard=_shard_of(number, n_ranges, n_shards)) for item in work[number::n_ranges]]
-        for number in range(n_ranges)
-    ]
+    flags = [is_long(item) for item in work]
+    long = [item for item, flag in zip(work, flags, strict=True) if flag]
+    others = [item for item, flag in zip(work, flags, strict=True) if not flag]
+    n_ranges = min(len(others), max(MAX_RANGES, n_shards))
+    ranges = [([item], True) for item in long]
+    ranges += [(others[number::n_ranges], False) for number in range(n_ranges)]
+    # long ones and others are spread over all shards: the ranges of a shard are n_shards apart before they are sorted
+    dealt = [(number % n_shards, items, is_long) for number, (items, is_long) in enumerate(ranges)]
+    dealt.sort(key=lambda one: one[0])
+    return [Range(tuple(replace(item, shard=shard) for item in items), is_long) for shard, items, is_long in dealt]
 
 
-def write_plan(path: str, ranges: Sequence[Sequence[WorkItem]], n_shards: int) -> PlanFile:
+def write_plan(path: str, ranges: Sequence[Range], n_shards: int) -> PlanFile:
     """Writes a new plan file."""
-    written = ["".join(item.to_json() + "\n" for item in items).encode() for items in ranges]
-    offsets = [0]
-    for data in written:
-        offsets.append(offsets[-1] + len(data))
+    written = ["".join(item.to_json() + "\n" for item in one.items).encode() for one in ranges]
     storage.write_whole(path, b"".join(written))
-    return PlanFile(path, n_shards, tuple(offsets))
-
-
-def _shard_of(number: int, n_ranges: int, n_shards: int) -> int:
-    return number * n_shards // n_ranges
+    return PlanFile(
+        path,
+        n_shards,
+        offsets=tuple(itertools.accumulate(map(len, written), initial=0)),
+        shards=tuple(one.items[0].shard for one in ranges),
+        long_ranges=tuple(number for number, one in enumerate(ranges) if one.is_long),
+    )

@@ -20,6 +20,7 @@ from transforms.guards import Scene, scene_of
 from transforms.recognized import RecognizedWindow
 from transforms.rescue import Rescued, needs_rescue, rescue
 from transforms.results import ResultStore, StagedFile, window_record
+from transforms.site import Site
 from transforms.takes import moved, take_of, waveforms_of
 from transforms.windows import Window
 
@@ -164,13 +165,17 @@ class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognize
     What holds is staged before it is handed on: a run that is killed loses no more than the batch in hand.
     """
 
-    def __init__(self, files: ModelFiles, options: DecodeOptions, batch_windows: int, store: ResultStore) -> None:
+    def __init__(
+        self, files: ModelFiles, options: DecodeOptions, batch_windows: int, store: ResultStore, site: Site
+    ) -> None:
         super().__init__(min_batch_size=batch_windows, max_batch_size=batch_windows)
         self._files = files
         self._options = options
         self._store = store
+        self._site = site
 
     def load_model(self) -> Recognizer:
+        self._site.enter()
         return load_once(self._files, self._options)
 
     def run_inference(

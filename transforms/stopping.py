@@ -1,6 +1,7 @@
 """A run that is asked to stop: it finishes the batch in hand and commits what is whole.
 
-The request lies in a module, like the counters of `transforms.progress`: all threads of a process see it.
+The request lies in a module, like the counters of `transforms.progress`: all threads of a process see it. Workers in
+other processes find it in a file.
 """
 
 import signal
@@ -11,11 +12,19 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from transforms import storage
+
 # a terminal sends the signal to all processes of a command, and a parent may pass it on
 REPEATED_WITHIN_S = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+# between two looks at a file that says that the run is to stop: a request, on an object store
+LOOK_EVERY_S = 5.0
+
 _requested = threading.Event()
+# where this process looks, and when it did last
+_stop_path: str | None = None
+_looked_at_s = 0.0
 
 
 class Stop:
@@ -56,6 +65,41 @@ def on_signals() -> Iterator[Stop]:
         _requested.clear()
 
 
+@contextmanager
+def passed_on(stop_path: str | None) -> Iterator[None]:
+    """Says so in a file, for workers in other processes, when the run inside the block is asked to stop."""
+    if stop_path is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def wait() -> None:
+        while not ended.wait(0.2):
+            if _requested.is_set():
+                storage.write_whole(stop_path, b"stop\n")
+                return
+
+    teller = threading.Thread(target=wait, daemon=True, name="stop")
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
+
+
+def look_for(stop_path: str | None) -> None:
+    """Tells this process where it is said that the run is to stop; None: in the process itself."""
+    global _stop_path, _looked_at_s
+    _stop_path, _looked_at_s = stop_path, 0.0
+
+
 def requested() -> bool:
     """Whether the run is to come to its end."""
-    return _requested.is_set()
+    global _looked_at_s
+    if _requested.is_set():
+        return True
+    if _stop_path is None or time.monotonic() - _looked_at_s < LOOK_EVERY_S:
+        return False
+    _looked_at_s = time.monotonic()
+    return storage.exists(_stop_path)

@@ -35,6 +35,8 @@ CLIENTS = {
 }
 _made: dict[str, tuple[PipelineOptions | None, "Store"]] = {}
 _making = threading.Lock()
+# the flags that `use` was last called with
+_used: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,15 @@ class Store(Protocol):
 
     def fault(self, error: Exception) -> Fault | None:
         """What an exception of the client means; None: it is none of the client's."""
+
+
+def use(beam_args: tuple[str, ...]) -> None:
+    """Lets this process reach stores as Beam's flags say, whether or not Beam itself tells it of them."""
+    global _used
+    with _making:
+        if _used != beam_args or FileSystems._pipeline_options is None:
+            FileSystems.set_options(PipelineOptions(list(beam_args)))
+            _used = beam_args
 
 
 def store_of(path: str) -> Store:

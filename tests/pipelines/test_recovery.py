@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import transcribe as main_job
 from pipelines.cli import main
 from tests.conftest import REPOSITORY
 from tests.pipelines.test_transcribe import stable, table, transcribe
@@ -74,6 +75,21 @@ def test_what_was_recognised_before_a_crash_is_not_recognised_again(whole, tmp_p
     assert recognised == first
     assert_as_undisturbed(tmp_path / "out", whole)
     assert latest(tmp_path / "out")["windows_resumed"] == latest(tmp_path / "out")["windows"] == len(first)
+
+
+def test_divided_recordings_have_the_same_rows_and_are_taken_over(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(listen, "STRETCH_WINDOWS", 1)
+    two = [*QUICK[:-1], "--direct_num_workers=2", "--direct_running_mode=multi_threading"]
+    with monkeypatch.context() as patched:
+        patched.setattr(main_job, "MAX_UNDIVIDED_S", 8.0)
+        assert transcribe(SAMPLES, tmp_path / "out", *two) == 0
+        assert_as_undisturbed(tmp_path / "out", whole)
+        patched.setattr(parts, "assemble_records", lambda *_: 1 / 0)
+        assert transcribe(SAMPLES, tmp_path / "again", *two) == 1
+    assert len(list((tmp_path / "again" / "_beamscribe").glob("*/stretches/*"))) > 2
+    assert transcribe(SAMPLES, tmp_path / "again", *two) == 0
+    assert_as_undisturbed(tmp_path / "again", whole)
+    assert latest(tmp_path / "again")["windows_resumed"] == latest(tmp_path / "again")["windows"]
 
 
 def test_other_options_take_over_nothing(tmp_path, monkeypatch):

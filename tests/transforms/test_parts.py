@@ -19,6 +19,7 @@ from transforms.parts import (
 )
 from transforms.plan_files import in_ranges, write_plan
 from transforms.results import ResultStore, StagedFile, heard_record, window_record
+from transforms.site import Site
 
 WINDOWS = [window(i, [(10.0 * i, 10.0 * i + 5)], hypothesis((0.0, 5.0, f"{i}"))) for i in (1, 0)]
 ITEM = heard(2).item
@@ -78,7 +79,7 @@ def test_retry_writes_the_same_again(tmp_path):
     store = ResultStore(str(tmp_path))
     element = (0, [StagedFile(store.write([record]), (0,)) for record in records(heard(2))])
     for _ in range(2):
-        assert list(AssemblePart(parts, PROVENANCE, plan, store).process(element)) == [0]
+        assert list(AssemblePart(parts, PROVENANCE, plan, store, Site()).process(element)) == [0]
         (receipt,) = read_receipts(parts)
         assert (receipt.assets, receipt.ok, receipt.transcripts, receipt.unfinished) == (1, 1, 1, 0)
         assert len(pq.read_table(parts.staged("transcripts", parts.name(0)))) == 1

@@ -28,10 +28,22 @@ def test_each_item_is_in_one_range_and_in_one_shard(tmp_path, monkeypatch, n_ite
 
 def test_large_and_small_files_are_spread_evenly(monkeypatch):
     monkeypatch.setattr(plan_files, "MAX_RANGES", 10)
-    sums = [sum(item.asset.size_bytes for item in items) for items in in_ranges(work(200), 2)]
+    sums = [sum(item.asset.size_bytes for item in one.items) for one in in_ranges(work(200), 2)]
     assert max(sums) < 1.02 * min(sums)
 
 
 def test_results_of_a_range_are_of_one_shard():
-    for items in in_ranges(work(5_000), 13):
-        assert len({item.shard for item in items}) == 1
+    for one in in_ranges(work(5_000), 13):
+        assert len({item.shard for item in one.items}) == 1
+
+
+@pytest.mark.parametrize("n_items", [3, 50])
+def test_long_assets_have_ranges_of_their_own(tmp_path, monkeypatch, n_items):
+    monkeypatch.setattr(plan_files, "MAX_RANGES", 10)
+    ranges = in_ranges(work(n_items), 2, lambda item: item.asset.size_bytes > 997)
+    plan = write_plan(str(tmp_path / "plan.jsonl"), ranges, 2)
+    long = [[item.asset.uri for item in plan.items(number)] for number in plan.long_ranges]
+    assert sorted(long) == [["0000.wav"], ["0001.wav"], ["0002.wav"]]
+    rest = [item.asset.uri for number in plan.whole_ranges for item in plan.items(number)]
+    assert sorted(rest) == [f"{i:04d}.wav" for i in range(3, n_items)]
+    assert {item.shard for shard in range(2) for item in plan.items_of(shard)} == {0, 1}

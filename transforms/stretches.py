@@ -1,0 +1,75 @@
+"""Long recordings divided: the windows of a stretch, staged with their audio, to be recognised by any worker.
+
+The speech of a recording is found from its start to its end, because what the detector hears depends on all that went
+before; that is a hundredth of the work. What is found is staged in stretches of some minutes, so that no worker has to
+decode from the start again, and the samples are those of an undivided recording to the last bit.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import zstandard
+
+from transforms import storage
+from transforms.assets import work_item
+from transforms.recognize import WindowTask
+from transforms.windows import Span, Window
+
+# of a stretch: as many as the recogniser takes at once by default
+STRETCH_WINDOWS = 16
+
+
+class _Window(msgspec.Struct, frozen=True, array_like=True):
+    index: int
+    spans: list[tuple[int, int]]
+    speech: list[tuple[int, int]]
+    n_samples: int
+
+
+class _Header(msgspec.Struct, frozen=True, array_like=True):
+    # `WorkItem.to_json`
+    item: str
+    channel: int | None
+    language: str | None
+    windows: list[_Window]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The name of a staged stretch: what goes through a pipeline."""
+
+    path: str
+
+
+def write_stretch(folder: str, tasks: Sequence[WindowTask]) -> Stretch:
+    """Stages windows of one channel of one asset as a new file. It is complete when this returns."""
+    first = tasks[0]
+    windows = [
+        _Window(w.index, list(map(_pair, w.spans)), list(map(_pair, w.speech)), len(w.samples))
+        for w in (task.window for task in tasks)
+    ]
+    header = _Header(first.item.to_json(), first.channel, first.language, windows)
+    audio = np.concatenate([task.window.samples for task in tasks]).astype("<f4", copy=False)
+    path = storage.join(folder, f"{uuid.uuid4().hex}.stretch")
+    storage.write_whole(path, msgspec.msgpack.encode((header, zstandard.compress(audio.tobytes()))))
+    return Stretch(path)
+
+
+def read_stretch(stretch: Stretch) -> Iterator[WindowTask]:
+    """The windows of a staged stretch, as they were."""
+    header, packed = msgspec.msgpack.decode(storage.read_whole(stretch.path), type=tuple[_Header, bytes])
+    item = work_item(header.item)
+    audio = np.frombuffer(zstandard.decompress(packed), "<f4")
+    at = 0
+    for window in header.windows:
+        samples = audio[at : at + window.n_samples].astype(np.float32)
+        at += window.n_samples
+        spans, speech = (tuple(Span(*pair) for pair in pairs) for pairs in (window.spans, window.speech))
+        yield WindowTask(item, header.channel, Window(window.index, spans, speech, samples), header.language)
+
+
+def _pair(span: Span) -> tuple[int, int]:
+    return span.start_sample, span.end_sample
