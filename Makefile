@@ -4,17 +4,20 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --prefer-binary
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint samples servers
+.PHONY: help demo test cluster-test lint samples servers
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' Makefile | expand -t 20
 
 demo: .venv/installed  ## transcribe samples/ into out/ and print the transcripts
 	$(BIN)/beamscribe transcribe --input samples --output out
 	$(BIN)/beamscribe show out
 
 test: .venv/installed-test servers  ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
+
+cluster-test: .venv/installed-test .venv/servers/swift .venv/servers/flink .venv/servers/prism  ## run the main job on real runners
+	$(BIN)/python -m pytest tests/cluster
 
 lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff check
@@ -53,3 +56,19 @@ samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite
 	  npm ci --prefix $@ --omit=dev --ignore-scripts --no-audit --no-fund --silent || { rm -rf $@; exit 1; }; \
 	  touch $@; \
 	else echo 'npm is not installed: the tests with Azure are left out' >&2; fi
+
+# Beam's job server for Flink, made by Maven of what Maven Central has; Flink's own jars from its package on PyPI
+.venv/servers/flink: tests/cluster/flink.txt tests/cluster/job_server/pom.xml | .venv/installed-test
+	rm -rf $@
+	if command -v mvn >/dev/null; then \
+	  $(PIP) --no-deps --target $@ -r $< && \
+	  mvn --batch-mode --quiet --file tests/cluster/job_server/pom.xml -Doutput=$(CURDIR)/$@/jar package || { rm -rf $@; exit 1; }; \
+	  touch $@; \
+	else echo 'Maven is not installed: the tests on Flink are left out' >&2; fi
+
+# Beam's own portable runner, built by Go at the version of the pipeline's Beam
+.venv/servers/prism: requirements.txt | .venv/installed-test
+	version=$$($(BIN)/python -c 'import apache_beam; print(apache_beam.__version__)'); \
+	if command -v go >/dev/null; then \
+	  mkdir -p $(@D) && GOBIN=$(CURDIR)/$(@D) go install github.com/apache/beam/sdks/v2/go/cmd/prism@v$$version && touch $@; \
+	else echo 'Go is not installed: the tests on Prism are left out' >&2; fi

@@ -60,5 +60,7 @@ setup(
         "bench": BENCH,
         "test": TEST,
     },
-    entry_points={"console_scripts": ["beamscribe = pipelines.cli:entry"]},
+    entry_points={
+        "console_scripts": ["beamscribe = pipelines.cli:entry", "beamscribe-worker = pipelines.worker:entry"]
+    },
 )

@@ -74,16 +74,20 @@ def run_row(job: Job, done: Finished, run_id: str, started_at: datetime) -> RunR
     )
 
 
+def is_secret(option: str) -> bool:
+    """Whether the value of an option is for nobody's eyes, by its name."""
+    return any(word in option for word in ("key", "secret", "token", "password", "connection_string"))
+
+
 def _without_secrets(args: Sequence[str]) -> list[str]:
     """Beam flags with the values of keys, tokens and connection strings taken out."""
-    secret = ("key", "secret", "token", "password", "connection_string")
     kept: list[str] = []
     hide_next = False
     for arg in args:
         flag, equals, _ = arg.partition("=")
-        is_secret = flag.startswith("--") and any(word in flag for word in secret)
-        kept.append("…" if hide_next and not arg.startswith("--") else f"{flag}=…" if is_secret and equals else arg)
-        hide_next = is_secret and not equals
+        hides = flag.startswith("--") and is_secret(flag)
+        kept.append("…" if hide_next and not arg.startswith("--") else f"{flag}=…" if hides and equals else arg)
+        hide_next = hides and not equals
     return kept
 
 

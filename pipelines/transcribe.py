@@ -157,30 +157,30 @@ def recognised(
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
     )
-    ends, todo = [], [pipeline | "Ranges" >> beam.Create(plan.whole_ranges)]
+    ends, earlier, todo = [], [], [pipeline | "Ranges" >> beam.Create(plan.whole_ranges)]
     if plan.long_ranges:
         folder = storage.join(parts.staging, "stretches")
-        divided = (
+        long = (
             pipeline
             | "LongRanges" >> beam.Create(plan.long_ranges)
             | "SpreadLong" >> beam.Reshuffle()
-            | "ReadLongItems" >> beam.ParDo(ReadItems(plan, site))
-            | "DivideIntoStretches"
-            >> beam.ParDo(DivideIntoStretches(listen, job.model, options.decode, site, folder)).with_outputs(
-                FindSpeech.HEARD, main="stretches"
-            )
+            | "ReadLongItems" >> beam.ParDo(ReadItems(plan, store, site)).with_outputs(ReadItems.STAGED, main="items")
         )
+        earlier.append(long[ReadItems.STAGED])
+        divided = long.items | "DivideIntoStretches" >> beam.ParDo(
+            DivideIntoStretches(listen, job.model, options.decode, site, folder)
+        ).with_outputs(FindSpeech.HEARD, main="stretches")
         todo.append(divided.stretches)
         ends.append(divided[FindSpeech.HEARD] | "StageHeardLong" >> beam.ParDo(StageHeard(store, site)))
-    heard = (
+    read = (
         todo
         | "AllWork" >> beam.Flatten()
         | "SpreadWork" >> beam.Reshuffle()
-        | "ReadItems" >> beam.ParDo(ReadItems(plan, site))
-        | "FindSpeech"
-        >> beam.ParDo(FindSpeech(listen, job.model, options.decode, site)).with_outputs(
-            FindSpeech.HEARD, main="windows"
-        )
+        | "ReadItems" >> beam.ParDo(ReadItems(plan, store, site)).with_outputs(ReadItems.STAGED, main="items")
+    )
+    earlier.append(read[ReadItems.STAGED])
+    heard = read.items | "FindSpeech" >> beam.ParDo(FindSpeech(listen, job.model, options.decode, site)).with_outputs(
+        FindSpeech.HEARD, main="windows"
     )
     recognizer = RecognizerHandler(job.model, options.decode, options.batch_windows, store, site)
     first = (
@@ -191,7 +191,7 @@ def recognised(
     rescuer = RescueHandler(job.model, options.decode, options.batch_windows, store, site)
     rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
     ends.append(heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store, site)))
-    return [first.holding, rescued, *ends] | "AllHeard" >> beam.Flatten()
+    return [first.holding, rescued, *ends, *earlier] | "AllHeard" >> beam.Flatten()
 
 
 def edits_of(job: Job, finished: set[str], kept_old: set[str]) -> dict[tuple[str, str], PartEdits]:

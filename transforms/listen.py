@@ -4,6 +4,7 @@ All of it in one step, as a generator: at no time is more of a file in memory th
 looks at (BEAM: elements that leave a fused step one by one are never gathered).
 """
 
+import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from model.recognizer import DecodeOptions
 from model.registry import ModelFiles
 from model.vad import VoiceActivityDetector, load_detector
 from transforms import crashes, progress, stopping, storage
-from transforms.assets import Asset, Track, WorkItem
+from transforms.assets import Asset, StagedWindows, Track, WorkItem
 from transforms.audio import AudioInfo
 from transforms.content import sha256_of
 from transforms.decoder import ASSET_TIMEOUT_S, DecodedFile, DecodeFailedError, Decoder
@@ -26,7 +27,7 @@ from transforms.heard import Failure, Heard, HeardTrack, one_line
 from transforms.languages import Identify, identify_language, language_of
 from transforms.plan_files import PlanFile
 from transforms.recognize import WindowTask, load_once
-from transforms.results import Record, ResultStore, StagedFile, heard_record
+from transforms.results import Record, ResultIndex, ResultStore, StagedFile, heard_record
 from transforms.site import Site
 from transforms.speech import SpeechOptions
 from transforms.stretches import STRETCH_WINDOWS, Stretch, read_stretch, write_stretch
@@ -54,20 +55,62 @@ class ListenOptions:
 
 
 class ReadItems(beam.DoFn):
-    """The work items of ranges of the plan; stretches pass through."""
+    """The work items of ranges of the plan; stretches pass through.
 
-    def __init__(self, plan: PlanFile, site: Site) -> None:
+    An engine that has lost a worker starts again: what was staged before is not done again, and goes to the output
+    STAGED.
+    """
+
+    STAGED = "staged"
+
+    def __init__(self, plan: PlanFile, store: ResultStore, site: Site) -> None:
         self._plan = plan
+        self._store = store
         self._site = site
 
     def setup(self) -> None:
         self._site.enter()
+        self._index = index_at_start(self._store, self._plan)
 
-    def process(self, element: int | Stretch) -> Iterator[WorkItem | Stretch]:
+    def process(self, element: int | Stretch) -> Iterator[Any]:  # WorkItem, Stretch, and StagedFile to STAGED
         if isinstance(element, Stretch):
             yield element
-        else:
-            yield from self._plan.items(element)
+            return
+        for item in self._plan.items(element):
+            files, item = with_earlier_attempts(self._store, item, self._index)
+            yield from (beam.pvalue.TaggedOutput(self.STAGED, file) for file in files)
+            yield item
+
+
+_indexing = threading.Lock()
+_indexes: dict[str, ResultIndex] = {}
+
+
+def index_at_start(store: ResultStore, plan: PlanFile) -> ResultIndex:
+    """What was staged when this process began to work on a plan: of what it stages itself it needs no list."""
+    with _indexing:
+        if plan.path not in _indexes:
+            _indexes.clear()
+            _indexes[plan.path] = store.index()
+        return _indexes[plan.path]
+
+
+def with_earlier_attempts(store: ResultStore, item: WorkItem, index: ResultIndex) -> tuple[list[StagedFile], WorkItem]:
+    """The files in which earlier attempts of this run have staged something of an item, and what then is left of it."""
+    files: list[StagedFile] = []
+    windows, n_windows = set(item.staged.windows), item.staged.n_windows
+    for path, records in store.read_all(index.paths(item.key)):
+        mine = [record for record in records if record.key == item.key and not record.passing]
+        found = {(record.channel, record.window_index) for record in mine if record.is_window}
+        ends = [record.n_windows for record in mine if not record.is_window]
+        if found <= windows and (n_windows is not None or not ends):
+            continue
+        windows |= found
+        n_windows = n_windows if n_windows is not None or not ends else ends[0]
+        files.append(StagedFile(path, (item.shard,), taken_over=True))
+    if not files:
+        return files, item
+    return files, replace(item, staged=StagedWindows(tuple(sorted(windows, key=str)), n_windows))
 
 
 class FindSpeech(beam.DoFn):

@@ -1,5 +1,7 @@
 """Recognition: a Beam model handler over any of our recognisers, and what it makes of windows."""
 
+import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +25,8 @@ from transforms.results import ResultStore, StagedFile, window_record
 from transforms.site import Site
 from transforms.takes import moved, take_of, waveforms_of
 from transforms.windows import Window
+
+log = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -156,6 +160,7 @@ def load_once(planned: ModelFiles, options: DecodeOptions) -> Recognizer:
             recognizer.warm_up()
             _loaded.clear()
             _loaded[key] = recognizer
+            log.info("%s is loaded in process %d", planned.name, os.getpid())
         return _loaded[key]
 
 

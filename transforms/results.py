@@ -30,6 +30,9 @@ ENDING = ".results"
 MAGIC = b"beamscribe results 2\n"
 # files that are read at once: reading waits for the store
 N_READERS = 8
+# the name of a file begins with so many digits of each key of the work in it, and has room for so many keys
+NAME_DIGITS = 5
+MAX_NAMED = 32
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -105,7 +108,8 @@ class ResultStore:
 
     def write(self, records: Sequence[Record]) -> str:
         """Stages records, one or more, as one file: its path. They are durable when this returns."""
-        path = storage.join(self.folder, f"{uuid.uuid4().hex}{ENDING}")
+        keys = sorted({record.key[:NAME_DIGITS] for record in records})
+        path = storage.join(self.folder, "-".join([*keys[:MAX_NAMED], uuid.uuid4().hex]) + ENDING)
         storage.write_whole(path, MAGIC + msgspec.msgpack.encode(records))
         return path
 
@@ -133,6 +137,24 @@ class ResultStore:
         """The files that runs before this one left."""
         return [info.path for info in storage.files_named(self.folder, ENDING)]
 
+    def index(self) -> "ResultIndex":
+        """Which files there are now, without a look into any."""
+        return ResultIndex(self.paths())
+
+
+class ResultIndex:
+    """Files of results by what their names say of the work in them."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths: dict[str, list[str]] = {}
+        for path in paths:
+            for key in path.rsplit("/", 1)[-1].split("-")[:-1]:
+                self._paths.setdefault(key, []).append(path)
+
+    def paths(self, key: str) -> list[str]:
+        """The files that may hold results of the work that `key` names; few others."""
+        return self._paths.get(key[:NAME_DIGITS], [])
+
 
 @dataclass(frozen=True)
 class Found:
@@ -150,7 +172,8 @@ def find_results(store: ResultStore, keys: Iterable[str]) -> Found:
     files: dict[str, frozenset[str]] = {}
     windows: dict[str, set[tuple[int | None, int]]] = {}
     n_windows: dict[str, tuple[tuple[int | None, int], ...]] = {}
-    for path, records in store.read_all(store.paths() if wanted else []):
+    index = store.index() if wanted else ResultIndex([])
+    for path, records in store.read_all(sorted({path for key in wanted for path in index.paths(key)})):
         taken = {record.key for record in records if record.key in wanted and not record.passing}
         for record in records:
             if record.key not in taken or record.passing:
