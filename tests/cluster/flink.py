@@ -36,6 +36,8 @@ rest.port: {rest_port}
 taskmanager.bind-host: 127.0.0.1
 taskmanager.host: 127.0.0.1
 taskmanager.numberOfTaskSlots: {slots}
+# both TaskManagers get work, not one all of it
+taskmanager.load-balance.mode: SLOTS
 taskmanager.cpu.cores: 1.0
 taskmanager.memory.task.heap.size: 256m
 taskmanager.memory.task.off-heap.size: 64m
