@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from apache_beam.options.pipeline_options import StandardOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
 
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, check_options, resolve_model
@@ -61,6 +61,11 @@ class Job:
     @property
     def model(self) -> ModelFiles:
         return self.checked.model
+
+    @property
+    def makes_template(self) -> bool:
+        """Whether the pipeline is not run but written down, for a service to run it later."""
+        return beam_options(self.options.beam_args).view_as(GoogleCloudOptions).template_location is not None
 
 
 def check(options: TranscribeOptions) -> Checked:

@@ -52,8 +52,8 @@ ASSETS_PER_PART = 20_000
 BYTES_PER_PART = 10_000_000_000
 
 
-def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
-    """Transcribes what is planned, commits it, and returns the row of the run."""
+def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow | None:
+    """Transcribes what is planned, commits it, and returns the row of the run; None where only a template is made."""
     work = list(job.plan.work)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     n_bytes = sum(item.asset.size_bytes or 0 for item in work)
@@ -71,6 +71,8 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow:
         site = site_of(job, parts)
         with watch(len(work), n_bytes, job.runner if site.stop_path else None), stopping.passed_on(site.stop_path):
             run_to_end(build(job, parts, store, plan, taken_over(ranges, found), site))
+        if job.makes_template:
+            return None
     receipt = total(read_receipts(parts)) if work else total([])
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
@@ -240,6 +242,9 @@ def command(argv: Sequence[str]) -> int:
             log.debug("the run failed", exc_info=True)
             print(f"beamscribe transcribe: {cause(error)}; nothing is lost, run again", file=sys.stderr)
             return 1
+    if row is None:
+        print("a job is made; when it has ended, run the same without --template_location: that commits what it staged")
+        return 0
     print(summary(row, checked.output))
     return row.exit_status
 
