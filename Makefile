@@ -24,7 +24,7 @@ lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-servers: .venv/servers/swift .venv/servers/azurite .venv/servers/airflow  ## install what the tests run against
+servers: .venv/servers/swift .venv/servers/azurite .venv/servers/airflow .venv/servers/flink .venv/servers/prism  ## install what the tests run against
 
 samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite)
 	$(BIN)/python samples/make.py
