@@ -19,7 +19,7 @@ import soundfile
 
 from pipelines.transcribe import MAX_UNDIVIDED_S
 from tests.cluster import flink as flink_cluster
-from tests.cluster.flink import FlinkCluster, running_flink
+from tests.cluster.flink import FlinkCluster, running_flink, running_pool
 from tests.cluster.table import Outcomes
 from tests.conftest import REPOSITORY, missing
 from tests.pipelines.test_transcribe import table
@@ -39,6 +39,8 @@ class Runner:
     name: str
     kind: str
     workers: int
+    # workers are started by a pool, not by the TaskManagers
+    pooled: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -50,7 +52,7 @@ RUNNERS = (
     Runner("Prism", "prism", 1),
     Runner("Flink, parallelism 1", "flink", 1),
     Runner("Flink, parallelism 2", "flink", 2),
-    Runner("Flink, parallelism 4", "flink", 4),
+    Runner("Flink, parallelism 4, worker pool", "flink", 4, pooled=True),
 )
 
 
@@ -74,12 +76,20 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
 
 
 @pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A pool of workers for the cluster: its port."""
+    with running_pool(tmp_path_factory.mktemp("pool")) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
 def flags_of(request: pytest.FixtureRequest):
     """flags_of(runner): the flags that choose it, and nothing else differs."""
 
     def flags(runner: Runner) -> list[str]:
         if runner.kind == "flink":
-            return request.getfixturevalue("flink").flags(runner.workers)
+            port = request.getfixturevalue("pool") if runner.pooled else None
+            return request.getfixturevalue("flink").flags(runner.workers, port)
         if runner.kind == "prism":
             if not PRISM.exists():
                 missing("Prism (make .venv/servers/prism, which needs Go)")
@@ -136,9 +146,11 @@ def run(inputs: list[Path | str], output: Path | str, *flags: str, environment: 
 
 def _watch_memory(pid: int, resident: dict[int, int], ended: threading.Event) -> None:
     while not ended.wait(0.5):
-        for process in psutil.process_iter(["cmdline"]):
+        for process in psutil.process_iter(["cmdline", "ppid"]):
             words = process.info["cmdline"] or []
-            if process.pid == pid or any(word.endswith("beamscribe-worker") for word in words):
+            # the process that works on this machine is a fork of the one that watches over it
+            is_ours = pid in (process.pid, process.info["ppid"])
+            if is_ours or any(word.endswith("beamscribe-worker") for word in words):
                 with contextlib.suppress(psutil.Error):
                     resident[process.pid] = max(resident.get(process.pid, 0), process.memory_info().rss)
 

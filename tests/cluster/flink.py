@@ -5,13 +5,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.stores.processes import free_port
+from tests.stores.processes import free_port, running
 from tests.stores.servers import INSTALLED
 
 JARS = INSTALLED / "flink" / "pyflink" / "lib"
@@ -85,15 +86,17 @@ class FlinkCluster:
         (folder / "conf" / "log4j.properties").write_text(LOGGING)
         self._job_manager = self._java(JOB_MANAGER, "jobmanager", "-Xmx512m")
 
-    def flags(self, parallelism: int) -> list[str]:
-        """What to give to a pipeline: workers are processes that the TaskManagers start."""
+    def flags(self, parallelism: int, pool_port: int | None = None) -> list[str]:
+        """What to give to a pipeline. Workers are started by the TaskManagers, or by a pool that listens on a port."""
+        environment = ["--environment_type=PROCESS", "--environment_config=" + json.dumps({"command": str(WORKER)})]
+        if pool_port is not None:
+            environment = ["--environment_type=EXTERNAL", f"--environment_config=127.0.0.1:{pool_port}"]
         return [
             "--runner=FlinkRunner",
             "--flink_version=1.19",
             f"--flink_master=127.0.0.1:{self.rest_port}",
             f"--flink_job_server_jar={JOB_SERVER}",
-            "--environment_type=PROCESS",
-            "--environment_config=" + json.dumps({"command": str(WORKER)}),
+            *environment,
             f"--parallelism={parallelism}",
         ]
 
@@ -164,6 +167,16 @@ class FlinkCluster:
                 start_new_session=True,
                 env=self._environment,
             )
+
+
+@contextlib.contextmanager
+def running_pool(folder: Path) -> Iterator[int]:
+    """Beam's own pool, which starts workers when a TaskManager asks for one: its port."""
+    port = free_port()
+    module = "apache_beam.runners.worker.worker_pool_main"
+    command = [sys.executable, "-m", module, f"--service_port={port}", f"--container_executable={WORKER}"]
+    with running(command, port, folder / "pool.log"):
+        yield port
 
 
 @contextlib.contextmanager

@@ -47,3 +47,9 @@ def test_long_assets_have_ranges_of_their_own(tmp_path, monkeypatch, n_items):
     rest = [item.asset.uri for number in plan.whole_ranges for item in plan.items(number)]
     assert sorted(rest) == [f"{i:04d}.wav" for i in range(3, n_items)]
     assert {item.shard for shard in range(2) for item in plan.items_of(shard)} == {0, 1}
+
+
+def test_hundred_thousand_short_files_are_few_elements():
+    ranges = in_ranges(work(100_000), 6)
+    assert len(ranges) == plan_files.MAX_RANGES
+    assert {len(one.items) for one in ranges} == {50}

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,34 @@ def test_handlers_are_put_back():
     with stopping.on_signals():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_workers_elsewhere_find_it_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(stopping, "LOOK_EVERY_S", 0.0)
+    path = str(tmp_path / "run" / "stop")
+    stopping.look_for(path)
+    try:
+        with stopping.on_signals(), stopping.passed_on(path):
+            assert not stopping.requested()
+            assert not Path(path).exists()
+            os.kill(os.getpid(), signal.SIGTERM)
+            end_s = time.monotonic() + 10
+            while not Path(path).exists() and time.monotonic() < end_s:
+                time.sleep(0.05)
+        # outside of the block the signal is forgotten, as in a process that never had it: the file tells
+        assert stopping.requested()
+        Path(path).unlink()
+        assert not stopping.requested()
+    finally:
+        stopping.look_for(None)
+
+
+def test_file_is_looked_for_now_and_then_only(tmp_path, monkeypatch):
+    looked = []
+    monkeypatch.setattr(stopping.storage, "exists", lambda path: bool(looked.append(path)))
+    stopping.look_for("s3://bucket/stop")
+    try:
+        assert not any(stopping.requested() for _ in range(100))
+    finally:
+        stopping.look_for(None)
+    assert looked == ["s3://bucket/stop"]
