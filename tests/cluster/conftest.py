@@ -101,11 +101,12 @@ def flags_of(request: pytest.FixtureRequest):
 
 
 @pytest.fixture(scope="session")
-def outcomes() -> Iterator[Outcomes]:
-    """What the suite has found: written to the page when the session ends."""
+def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+    """What the suite has found: written to the page when the session ends, and nothing has failed."""
     found = Outcomes([runner.name for runner in RUNNERS])
     yield found
-    found.write()
+    if not request.session.testsfailed:
+        found.write()
 
 
 @contextlib.contextmanager
