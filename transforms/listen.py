@@ -15,6 +15,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
+from model.memory import give_back
 from model.recognizer import DecodeOptions
 from model.registry import ModelFiles
 from model.vad import VoiceActivityDetector, load_detector
@@ -176,14 +177,19 @@ class DivideIntoStretches(FindSpeech):
         for found in super().process(item):
             is_window = isinstance(found, WindowTask)
             if waiting and (not is_window or found.channel != waiting[0].channel or len(waiting) == STRETCH_WINDOWS):
-                yield write_stretch(self._folder, waiting)
-                waiting = []
+                yield self._staged(waiting)
             if is_window:
                 waiting.append(found)
             else:
                 yield found
         if waiting:
-            yield write_stretch(self._folder, waiting)
+            yield self._staged(waiting)
+
+    def _staged(self, tasks: list[WindowTask]) -> Stretch:
+        stretch = write_stretch(self._folder, tasks)
+        tasks.clear()
+        give_back()
+        return stretch
 
 
 class StageHeard(beam.DoFn):

@@ -26,10 +26,11 @@ class _Window(msgspec.Struct, frozen=True, array_like=True):
     index: int
     spans: list[tuple[int, int]]
     speech: list[tuple[int, int]]
-    n_samples: int
+    # float32, compressed one by one: few of them are unpacked at a time
+    samples: bytes
 
 
-class _Header(msgspec.Struct, frozen=True, array_like=True):
+class _Stretch(msgspec.Struct, frozen=True, array_like=True):
     # `WorkItem.to_json`
     item: str
     channel: int | None
@@ -48,27 +49,27 @@ def write_stretch(folder: str, tasks: Sequence[WindowTask]) -> Stretch:
     """Stages windows of one channel of one asset as a new file. It is complete when this returns."""
     first = tasks[0]
     windows = [
-        _Window(w.index, list(map(_pair, w.spans)), list(map(_pair, w.speech)), len(w.samples))
+        _Window(w.index, list(map(_pair, w.spans)), list(map(_pair, w.speech)), zstandard.compress(_bytes(w.samples)))
         for w in (task.window for task in tasks)
     ]
-    header = _Header(first.item.to_json(), first.channel, first.language, windows)
-    audio = np.concatenate([task.window.samples for task in tasks]).astype("<f4", copy=False)
+    packed = _Stretch(first.item.to_json(), first.channel, first.language, windows)
     path = storage.join(folder, f"{uuid.uuid4().hex}.stretch")
-    storage.write_whole(path, msgspec.msgpack.encode((header, zstandard.compress(audio.tobytes()))))
+    storage.write_whole(path, msgspec.msgpack.encode(packed))
     return Stretch(path)
 
 
 def read_stretch(stretch: Stretch) -> Iterator[WindowTask]:
     """The windows of a staged stretch, as they were."""
-    header, packed = msgspec.msgpack.decode(storage.read_whole(stretch.path), type=tuple[_Header, bytes])
-    item = work_item(header.item)
-    audio = np.frombuffer(zstandard.decompress(packed), "<f4")
-    at = 0
-    for window in header.windows:
-        samples = audio[at : at + window.n_samples].astype(np.float32)
-        at += window.n_samples
+    packed = msgspec.msgpack.decode(storage.read_whole(stretch.path), type=_Stretch)
+    item = work_item(packed.item)
+    for window in packed.windows:
+        samples = np.frombuffer(zstandard.decompress(window.samples), "<f4").astype(np.float32, copy=False)
         spans, speech = (tuple(Span(*pair) for pair in pairs) for pairs in (window.spans, window.speech))
-        yield WindowTask(item, header.channel, Window(window.index, spans, speech, samples), header.language)
+        yield WindowTask(item, packed.channel, Window(window.index, spans, speech, samples), packed.language)
+
+
+def _bytes(samples: np.ndarray) -> bytes:
+    return samples.astype("<f4", copy=False).tobytes()
 
 
 def _pair(span: Span) -> tuple[int, int]:
