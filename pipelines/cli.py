@@ -1,5 +1,6 @@
 """The command line: `beamscribe COMMAND …`. Every error that the user can mend is one line on standard error."""
 
+import atexit
 import logging
 import os
 import sys
@@ -88,6 +89,9 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
 
 def leave(status: int) -> NoReturn:
     """Ends the process at once: threads of TensorFlow and gRPC that end late can abort one that is done."""
+    if "apache_beam.runners.portability.job_server" in sys.modules:
+        # a job server that Beam has started for this run is stopped at exit only
+        atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
