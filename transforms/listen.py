@@ -28,7 +28,7 @@ from transforms.heard import Failure, Heard, HeardTrack, one_line
 from transforms.languages import Identify, identify_language, language_of
 from transforms.plan_files import PlanFile
 from transforms.recognize import WindowTask, load_once
-from transforms.results import Record, ResultIndex, ResultStore, StagedFile, heard_record
+from transforms.results import Record, ResultIndex, ResultStore, StagedFile, heard_record, window_order
 from transforms.site import Site
 from transforms.speech import SpeechOptions
 from transforms.stretches import STRETCH_WINDOWS, Stretch, read_stretch, write_stretch
@@ -98,9 +98,11 @@ def index_at_start(store: ResultStore, plan: PlanFile) -> ResultIndex:
 
 def with_earlier_attempts(store: ResultStore, item: WorkItem, index: ResultIndex) -> tuple[list[StagedFile], WorkItem]:
     """The files in which earlier attempts of this run have staged something of an item, and what then is left of it."""
+    if not (paths := index.paths(item.key)):
+        return [], item
     files: list[StagedFile] = []
     windows, n_windows = set(item.staged.windows), item.staged.n_windows
-    for path, records in store.read_all(index.paths(item.key)):
+    for path, records in store.read_all(paths):
         mine = [record for record in records if record.key == item.key and not record.passing]
         found = {(record.channel, record.window_index) for record in mine if record.is_window}
         ends = [record.n_windows for record in mine if not record.is_window]
@@ -111,7 +113,7 @@ def with_earlier_attempts(store: ResultStore, item: WorkItem, index: ResultIndex
         files.append(StagedFile(path, (item.shard,), taken_over=True))
     if not files:
         return files, item
-    return files, replace(item, staged=StagedWindows(tuple(sorted(windows, key=str)), n_windows))
+    return files, replace(item, staged=StagedWindows(tuple(sorted(windows, key=window_order)), n_windows))
 
 
 class FindSpeech(beam.DoFn):

@@ -20,7 +20,7 @@ import numpy as np
 import zstandard
 
 from transforms import storage
-from transforms.assets import Asset, StagedWindows
+from transforms.assets import Asset, StagedWindows, channel_order
 from transforms.heard import Heard
 from transforms.layout import RESULTS, STAGING
 from transforms.recognized import RecognizedWindow
@@ -185,15 +185,16 @@ def find_results(store: ResultStore, keys: Iterable[str]) -> Found:
         if taken:
             files[path] = frozenset(taken)
     staged = {
-        key: StagedWindows(tuple(sorted(windows.get(key, ()), key=_order)), n_windows.get(key))
+        key: StagedWindows(tuple(sorted(windows.get(key, ()), key=window_order)), n_windows.get(key))
         for key in windows.keys() | n_windows.keys()
     }
     return Found(files, staged)
 
 
-def _order(window: tuple[int | None, int]) -> tuple[int, int]:
+def window_order(window: tuple[int | None, int]) -> tuple[int, int]:
+    """Where a window sorts, by its channel and number."""
     channel, index = window
-    return (-1 if channel is None else channel, index)
+    return channel_order(channel), index
 
 
 def read_staged(store: ResultStore, files: Iterable[StagedFile], keys: Container[str]) -> dict[str, list[Record]]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -110,7 +109,7 @@ def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
 
 
 @contextlib.contextmanager
-def started(inputs: list[Path | str], output: Path | str, *flags: str, environment: dict[str, str] | None = None):
+def started(inputs: list[Path | str], output: Path | str, *flags: str):
     """The main job as a user starts it; stopped if it outlives the block."""
     command = [sys.executable, "-m", "pipelines.cli", "transcribe", "--input", *map(str, inputs)]
     process = subprocess.Popen(
@@ -119,7 +118,6 @@ def started(inputs: list[Path | str], output: Path | str, *flags: str, environme
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, **(environment or {})},
         start_new_session=True,
     )
     try:
@@ -130,10 +128,10 @@ def started(inputs: list[Path | str], output: Path | str, *flags: str, environme
             process.wait()
 
 
-def run(inputs: list[Path | str], output: Path | str, *flags: str, environment: dict[str, str] | None = None) -> Ended:
+def run(inputs: list[Path | str], output: Path | str, *flags: str) -> Ended:
     """Runs the main job to its end, and looks meanwhile at what its processes take."""
     resident: dict[int, int] = {}
-    with started(inputs, output, *FLAGS, *flags, environment=environment) as process:
+    with started(inputs, output, *FLAGS, *flags) as process:
         ended = threading.Event()
         watcher = threading.Thread(target=_watch_memory, args=(process.pid, resident, ended))
         watcher.start()
