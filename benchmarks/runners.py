@@ -27,7 +27,7 @@ from memory import long_file
 from ours import REPOSITORY, command
 
 sys.path.insert(0, str(REPOSITORY))
-from tests.cluster.flink import FlinkCluster, running_flink
+from tests.cluster.flink import FlinkCluster, is_worker, running_flink
 from tests.stores.servers import INSTALLED
 from transforms.results import ResultStore
 
@@ -105,9 +105,8 @@ def _processor_times(pid: int) -> dict[int, float]:
     times: dict[int, float] = {}
     for process in psutil.process_iter(["cmdline", "ppid"]):
         words = process.info["cmdline"] or []
-        is_worker = any(word.endswith("beamscribe-worker") for word in words)
         # the process that works is a fork of the one that watches over it
-        if process.pid == pid or is_worker or (process.info["ppid"] == pid and "pipelines.cli" in words):
+        if process.pid == pid or is_worker(words) or (process.info["ppid"] == pid and "pipelines.cli" in words):
             with contextlib.suppress(psutil.Error):
                 spent = process.cpu_times()
                 times[process.pid] = spent.user + spent.system

@@ -18,7 +18,7 @@ import soundfile
 
 from pipelines.transcribe import MAX_UNDIVIDED_S
 from tests.cluster import flink as flink_cluster
-from tests.cluster.flink import FlinkCluster, running_flink, running_pool
+from tests.cluster.flink import FlinkCluster, is_worker, running_flink, running_pool
 from tests.cluster.table import Outcomes
 from tests.conftest import REPOSITORY, missing
 from tests.pipelines.test_transcribe import table
@@ -146,21 +146,16 @@ def run(inputs: list[Path | str], output: Path | str, *flags: str) -> Ended:
 def _watch_memory(pid: int, resident: dict[int, int], ended: threading.Event) -> None:
     while not ended.wait(0.5):
         for process in psutil.process_iter(["cmdline", "ppid"]):
-            words = process.info["cmdline"] or []
             # the process that works on this machine is a fork of the one that watches over it
             is_ours = pid in (process.pid, process.info["ppid"])
-            if is_ours or any(word.endswith("beamscribe-worker") for word in words):
+            if is_ours or is_worker(process.info["cmdline"]):
                 with contextlib.suppress(psutil.Error):
                     resident[process.pid] = max(resident.get(process.pid, 0), process.memory_info().rss)
 
 
 def worker_processes() -> list[psutil.Process]:
     """The Python workers that a cluster has started."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(word.endswith("beamscribe-worker") for word in process.info["cmdline"] or []):
-            found.append(process)
-    return found
+    return [process for process in psutil.process_iter(["cmdline"]) if is_worker(process.info["cmdline"])]
 
 
 def wait_for(condition, process: subprocess.Popen, limit_s: float = 200.0) -> None:

@@ -71,13 +71,17 @@ JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntry
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 
 
+def is_worker(command: list[str] | None) -> bool:
+    """Whether a process is a Python worker that a cluster has started, by its command line."""
+    return any(word.endswith(WORKER.name) for word in command or [])
+
+
 class FlinkCluster:
     """A running cluster. `running_flink` makes it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rest_port, rpc_port = free_port(), free_port()
-        self._environment = dict(os.environ)
         self._task_managers: list[subprocess.Popen] = []
         for name in ("conf", "tmp", "blobs"):
             (folder / name).mkdir()
@@ -165,7 +169,6 @@ class FlinkCluster:
                 stderr=output,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                env=self._environment,
             )
 
 
