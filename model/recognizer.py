@@ -27,6 +27,10 @@ class DecodeOptions:
     word_timestamps: bool = True
     # words to expect, such as names: the decoder is told that they came before
     prompt: str = ""
+    # what large products are worked out in: "float32" or "bfloat16", sums always in float32
+    precision: str = "float32"
+    # whether a window that is short is recognised without the silence that would fill it up
+    short_windows: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,11 @@ class Recognizer(Protocol):
 
     # samples of one window at SAMPLE_RATE_HZ
     window_samples: int
+    # samples that windows may be cut to, ascending, `window_samples` the last
+    window_lengths: tuple[int, ...]
 
     def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
-        """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
+        """Hypotheses for waveforms [n_windows, one of `window_lengths`] float32, zero-padded, in order.
 
         languages: one code a window; None asks the model to identify the language.
         Any n_windows is accepted. A row's numbers do not depend on the rows beside it, nor on how many there are.

@@ -41,16 +41,16 @@ class Aligner:
         self,
         network: Network,
         heads: Sequence[tuple[int, int]],
-        context: list[KeysValues],
         no_timestamps: int,
         eot: int,
     ) -> None:
-        """heads: (layer, head) of the cross-attention that follows the speech. context: its tensors' specs."""
+        """heads: (layer, head) of the cross-attention that follows the speech."""
         self._heads = {layer: [head for at, head in heads if at == layer] for layer in sorted({at for at, _ in heads})}
         self._n_text_ctx = network.dims.n_text_ctx
+        self._n_audio_ctx = network.dims.n_audio_ctx
         self._no_timestamps = no_timestamps
         self._eot = eot
-        self._read = _read_function(network, list(self._heads), context, eot)
+        self._read = _read_function(network, list(self._heads), eot)
 
     def warm_up(self, context: list[KeysValues], sot_sequence: Sequence[int]) -> None:
         """Traces and compiles for texts of up to two sentences and for those of a window full of speech."""
@@ -99,11 +99,17 @@ class Aligner:
         for (layer, heads), asked in zip(self._heads.items(), queries, strict=True):
             own = tf.gather(asked[row], heads)[:, :size]
             own_queries.append(tf.pad(own, [[0, 0], [0, size - own.shape[1]], [0, 0]]))
-            own_keys.append(tf.gather(context[layer].keys[row], heads))
+            own_keys.append(self._whole_keys(tf.gather(context[layer].keys[row], heads)))
         counts = (tf.constant(n_tokens), tf.constant(n_positions))
         starts, _ = token_starts(own_queries, own_keys, n_before, *counts)
         # one for each text token and one for the end
         return starts.numpy()[: n_tokens - n_before - 1]
+
+    def _whole_keys(self, keys: tf.Tensor) -> tf.Tensor:
+        """Keys of some heads as [n_heads, n_channels, n_audio_ctx] float32, zeros after those of a short window."""
+        by_channel = tf.linalg.matrix_transpose(keys) if whisper.keeps_positions_first(keys) else keys
+        filling = [[0, 0], [0, 0], [0, self._n_audio_ctx - by_channel.shape[-1]]]
+        return tf.pad(tf.cast(by_channel, tf.float32), filling)
 
 
 # it holds no weights: what is compiled for a shape serves every network of a process
@@ -162,12 +168,13 @@ def _fill_up(rows: Sequence[Sequence[int]], filling: int) -> np.ndarray:
     return tokens
 
 
-def _read_function(
-    network: Network, layers: list[int], context: list[KeysValues], eot: int
-) -> Callable[..., tuple[list[tf.Tensor], tf.Tensor]]:
+def _read_function(network: Network, layers: list[int], eot: int) -> Callable[..., tuple[list[tf.Tensor], tf.Tensor]]:
     """Tokens and the (row, position) of some -> what some layers ask at all, and the probabilities of what follows."""
-    n_batch = context[0].keys.shape[0]
-    signature = [context, tf.TensorSpec([n_batch, None], tf.int32), tf.TensorSpec([None, 2], tf.int32)]
+    signature = [
+        whisper.context_spec(network, None),
+        tf.TensorSpec([None, None], tf.int32),
+        tf.TensorSpec([None, 2], tf.int32),
+    ]
 
     @tf.function(input_signature=signature)
     def read(context: list[KeysValues], tokens: tf.Tensor, before: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
@@ -185,7 +192,7 @@ def read_text(
 
     n is a multiple of BLOCK_TOKENS. A loop over blocks of one shape: a row is the same however long the others are.
     """
-    dims, n_batch = network.dims, tokens.shape[0]
+    dims, n_batch = network.dims, tf.shape(tokens)[0]
     n_channels = dims.n_text_state // dims.n_text_head
     states = tf.zeros([n_batch, 0, dims.n_text_state])
     queries = [tf.zeros([n_batch, dims.n_text_head, 0, n_channels])] * len(layers)

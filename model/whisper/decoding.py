@@ -14,6 +14,11 @@ from model.whisper.grammar import Grammar, Progress, advance, at_start, continua
 from model.whisper.network import KeysValues, Network
 from model.whisper.rowwise import softmax
 
+# TensorFlow adds up a single row in another order than one of several, and a transcript is not to depend on its batch
+LEAST_ROWS = 2
+# windows that are done are put aside when of those in hand no more than this share is not
+MOST_OPEN = 0.75
+
 
 class Sot(NamedTuple):
     """Where a prompt's start-of-transcript stands, and the token that says there that nobody speaks."""
@@ -59,12 +64,24 @@ class Ended(NamedTuple):
     sum_logprobs: tf.Tensor
 
 
+class Searching(NamedTuple):
+    """The windows that are still searched, and all that is known of them."""
+
+    # [n_left] which of the batch they are
+    rows: tf.Tensor
+    beam: Hypotheses
+    ended: Ended
+    # [n_left, beam_size, n_cached]
+    visible: tf.Tensor
+    cache: list[KeysValues]
+    context: list[KeysValues]
+
+
 def search(
     network: Network,
     grammar: Grammar,
     context: list[KeysValues],
     prompts: tf.Tensor,
-    active: tf.Tensor,
     *,
     beam_size: int,
     max_tokens: int,
@@ -72,42 +89,73 @@ def search(
 ) -> Decoded:
     """The best transcript of each window.
 
-    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt] hold start-of-transcript at
-    `sot.position`. active [n_batch] is false for rows that only fill the batch up: they are not waited for.
-    n_batch is static.
+    context: of `network.audio_context`, for the batch, of at least LEAST_ROWS windows. prompts [n_batch, n_prompt]
+    hold start-of-transcript at `sot.position`. Windows that are done leave the batch, so the others go on faster.
     """
-    n_batch, n_prompt = prompts.shape
+    n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
     beam, ended = _nothing_written(grammar, n_batch, max_tokens)
     beam, ended, _ = _extend(grammar, 0, beam, ended, whisper.logits(network, states[:, -1:]), beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
 
-    def searching(step: tf.Tensor, beam: Hypotheses, ended: Ended, *_: tf.Tensor) -> tf.Tensor:
-        return (step < max_tokens) & tf.reduce_any(active & (ended.count < beam_size))
+    def is_searching(step: tf.Tensor, state: Searching, _: Ended) -> tf.Tensor:
+        return (step < max_tokens) & tf.reduce_any(state.ended.count < beam_size)
 
-    def write_token(
-        step: tf.Tensor, beam: Hypotheses, ended: Ended, visible: tf.Tensor, cache: list[KeysValues]
-    ) -> tuple[tf.Tensor, Hypotheses, Ended, tf.Tensor, list[KeysValues]]:
+    def write_token(step: tf.Tensor, state: Searching, found: Ended) -> tuple[tf.Tensor, Searching, Ended]:
+        state, found = _without_done(state, found, beam_size)
         positions = tf.fill([beam_size], n_prompt + step - 1)
-        visible = tf.concat([visible, tf.eye(beam_size, batch_shape=[n_batch], dtype=tf.bool)], axis=-1)
-        states, cache = whisper.decode(network, beam.tokens[:, :, step - 1], positions, visible, cache, context)
-        beam, ended, parents = _extend(grammar, step, beam, ended, whisper.logits(network, states), beam_size)
-        return step + 1, beam, ended, tf.gather(visible, parents, batch_dims=1), cache
+        alone = tf.eye(beam_size, batch_shape=[tf.shape(state.rows)[0]], dtype=tf.bool)
+        visible = tf.concat([state.visible, alone], axis=-1)
+        last = state.beam.tokens[:, :, step - 1]
+        states, cache = whisper.decode(network, last, positions, visible, state.cache, state.context)
+        logits = whisper.logits(network, states)
+        beam, ended, parents = _extend(grammar, step, state.beam, state.ended, logits, beam_size)
+        visible = tf.gather(visible, parents, batch_dims=1)
+        return step + 1, Searching(state.rows, beam, ended, visible, cache, state.context), found
 
-    loop = (tf.constant(1), beam, ended, visible, cache)
-    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, loop)
-    growing = [
-        KeysValues(keys.shape[:-1] + [None], values.shape[:-2] + [None, values.shape[-1]]) for keys, values in cache
-    ]
-    shapes = (*shapes[:3], visible.shape[:-1] + [None], growing)
-    _, _, ended, _, _ = tf.while_loop(searching, write_token, loop, shape_invariants=shapes)
-    return Decoded(ended.tokens, ended.lengths, ended.sum_logprobs, no_speech_probs)
+    state = Searching(tf.range(n_batch), beam, ended, visible, cache, context)
+    loop = (tf.constant(1), state, ended)
+    shapes = tf.nest.map_structure(_free, loop)
+    growing = [KeysValues(_free(keys, -1), _free(values, -2)) for keys, values in cache]
+    shapes = (shapes[0], shapes[1]._replace(visible=_free(visible, -1), cache=growing), shapes[2])
+    _, state, found = tf.while_loop(is_searching, write_token, loop, shape_invariants=shapes)
+    found = _put(found, state)
+    return Decoded(found.tokens, found.lengths, found.sum_logprobs, no_speech_probs)
+
+
+def _without_done(state: Searching, found: Ended, beam_size: int) -> tuple[Searching, Ended]:
+    """Puts windows aside that are done, where they are many enough to be worth the moving of the others."""
+    is_open = state.ended.count < beam_size
+    n_rows, n_open = tf.size(is_open), tf.reduce_sum(tf.cast(is_open, tf.int32))
+    n_left = tf.maximum(n_open, LEAST_ROWS)
+
+    def put_aside() -> tuple[Searching, Ended]:
+        first = tf.argsort(tf.cast(~is_open, tf.int32), stable=True)[:n_left]
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, first), state), _put(found, state)
+
+    is_worth_it = (n_left < n_rows) & (tf.cast(n_open, tf.float32) <= MOST_OPEN * tf.cast(n_rows, tf.float32))
+    return tf.cond(is_worth_it, put_aside, lambda: (state, found))
+
+
+def _free(tensor: tf.Tensor, *axes: int) -> tf.TensorShape:
+    """The shape of a loop's variable whose first axis, and these, may change."""
+    shape = tensor.shape.as_list()
+    for axis in (0, *axes) if shape else ():
+        shape[axis] = None
+    return tf.TensorShape(shape)
+
+
+def _put(found: Ended, state: Searching) -> Ended:
+    """`found`, of the whole batch, with what has ended of the windows that are searched."""
+    return tf.nest.map_structure(
+        lambda all_of, some: tf.tensor_scatter_nd_update(all_of, state.rows[:, None], some), found, state.ended
+    )
 
 
 def read_prompt(network: Network, prompts: tf.Tensor, context: list[KeysValues]) -> tuple[tf.Tensor, list[KeysValues]]:
     """The decoder's states after each token of prompts [n_batch, n_prompt], and its cache."""
-    n_batch, n_prompt = prompts.shape
+    n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     earlier = tf.linalg.band_part(tf.ones([1, n_prompt, n_prompt]), -1, 0) > 0
     cache = whisper.empty_cache(network, n_batch)
     return whisper.decode(network, prompts, tf.range(n_prompt), earlier, cache, context)
@@ -119,7 +167,7 @@ def no_speech_probabilities(network: Network, states: tf.Tensor, sot: Sot) -> tf
     return softmax(whisper.logits(network, at_sot))[:, 0, sot.no_speech]
 
 
-def _nothing_written(grammar: Grammar, n_batch: int, max_tokens: int) -> tuple[Hypotheses, Ended]:
+def _nothing_written(grammar: Grammar, n_batch: tf.Tensor, max_tokens: int) -> tuple[Hypotheses, Ended]:
     no_tokens = tf.fill([n_batch, 1, max_tokens], grammar.eot)
     beam = Hypotheses(no_tokens, tf.zeros([n_batch, 1]), at_start(grammar, [n_batch, 1]))
     none = tf.zeros([n_batch], tf.int32)

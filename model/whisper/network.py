@@ -3,6 +3,7 @@
 The decoder has no state: its cache is passed in and handed back.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,8 +14,6 @@ import tensorflow as tf
 from model.whisper import rowwise
 from model.whisper.dimensions import Dimensions
 
-# positions of the encoder whose attention is worked out at once, so that their scores stay in the processor's cache
-QUERY_BLOCK = 250
 NORM_EPSILON = 1e-5
 
 
@@ -25,19 +24,23 @@ class Network:
     dims: Dimensions
     # named as in the checkpoint, but transposed to [in, out], and with the projections of one input side by side
     parameters: dict[str, tf.Tensor]
+    # what the encoder multiplies in, and what the decoder attends to is kept in; sums over layers are in float32
+    compute_dtype: tf.DType
 
 
 class KeysValues(NamedTuple):
     """What the queries of one layer attend to."""
 
-    # [..., n_head, n_channels, n_positions]
+    # [..., n_head, n_channels, n_positions] in float32, [..., n_head, n_positions, n_channels] in bfloat16: either is
+    # what TensorFlow multiplies faster
     keys: tf.Tensor
     # [..., n_head, n_positions, n_channels]
     values: tf.Tensor
 
 
-def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray]) -> Network:
-    """Lays a checkpoint's weights out for the functions below."""
+def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray], precision: str = "float32") -> Network:
+    """Lays a checkpoint's weights out for the functions below. precision: "float32" or "bfloat16"."""
+    compute_dtype = tf.dtypes.as_dtype(precision)
     laid_out = {name: array if name.endswith("positional_embedding") else array.T for name, array in weights.items()}
     for attention in [name.removesuffix(".query.weight") for name in weights if name.endswith(".query.weight")]:
         laid_out[f"{attention}.key.bias"] = np.zeros_like(weights[f"{attention}.value.bias"])
@@ -45,37 +48,63 @@ def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray]) -> Networ
         for kind in ("weight", "bias"):
             parts = [laid_out.pop(f"{attention}.{linear}.{kind}") for linear in joined]
             laid_out[f"{attention}.{'_'.join(joined)}.{kind}"] = np.concatenate(parts, axis=-1)
-    return Network(dims, {name: tf.constant(array, tf.float32) for name, array in laid_out.items()})
+    return Network(
+        dims,
+        {name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()},
+        compute_dtype,
+    )
+
+
+def _is_factor(name: str) -> bool:
+    """Whether a parameter is of the products that `Network.compute_dtype` is about."""
+    of_encoder = name.startswith("encoder.") and not re.search(r"\.\w*ln(_post)?\.|positional", name)
+    return of_encoder or ".cross_attn.key_value." in name
 
 
 def encode(network: Network, mel: tf.Tensor) -> tf.Tensor:
-    """Log-mel [n_mels, 2 * n_audio_ctx] of one window -> [n_audio_ctx, n_audio_state].
+    """Log-mel [n_mels, 2 * n_positions] of one window -> [n_positions, n_audio_state], at most n_audio_ctx positions.
 
     One window at a time: the attention scores of a batch would be gigabytes, and so the numbers of a window do not
     depend on the size of its batch.
     """
-    dims, parameters = network.dims, network.parameters
-    x = _gelu(_convolve(parameters, "encoder.conv1", tf.transpose(mel), stride=1))
-    x = _gelu(_convolve(parameters, "encoder.conv2", x, stride=2))
-    x = x + parameters["encoder.positional_embedding"]
+    dims, parameters, compute = network.dims, network.parameters, network.compute_dtype
+    x = _convolve(parameters, "encoder.conv1", tf.cast(tf.transpose(mel), compute), stride=1)
+    x = tf.cast(_convolve(parameters, "encoder.conv2", x, stride=2), tf.float32)
+    x = x + parameters["encoder.positional_embedding"][: tf.shape(x)[0]]
     for layer in range(dims.n_audio_layer):
         block = f"encoder.blocks.{layer}"
-        x = x + _attend_over_audio(parameters, f"{block}.attn", _normalize(parameters, f"{block}.attn_ln", x), dims)
-        x = x + _feed_forward(parameters, block, x)
+        normalized = tf.cast(_normalize(parameters, f"{block}.attn_ln", x), compute)
+        x = x + tf.cast(_attend_over_audio(parameters, f"{block}.attn", normalized, dims), tf.float32)
+        x = x + tf.cast(_feed_forward(parameters, block, x, compute), tf.float32)
     return _normalize(parameters, "encoder.ln_post", x)
 
 
 def audio_context(network: Network, audio: tf.Tensor) -> list[KeysValues]:
-    """What each decoder layer attends to in encoder outputs [..., n_audio_ctx, n_audio_state]."""
+    """What each decoder layer attends to in encoder outputs [..., n_positions, n_audio_state]."""
     context = []
     for layer in range(network.dims.n_text_layer):
-        projected = _linear(network.parameters, f"decoder.blocks.{layer}.cross_attn.key_value", audio)
+        of_layer = f"decoder.blocks.{layer}.cross_attn.key_value"
+        projected = _linear(network.parameters, of_layer, tf.cast(audio, network.compute_dtype))
         keys, values = (_split_heads(part, network.dims.n_text_head) for part in tf.split(projected, 2, axis=-1))
-        context.append(KeysValues(tf.linalg.matrix_transpose(keys), values))
+        context.append(KeysValues(keys if keeps_positions_first(keys) else tf.linalg.matrix_transpose(keys), values))
     return context
 
 
-def empty_cache(network: Network, n_batch: int) -> list[KeysValues]:
+def context_spec(network: Network, n_batch: int | None, n_positions: int | None = None) -> list[KeysValues]:
+    """The shapes of `audio_context` for a batch."""
+    dims, compute = network.dims, network.compute_dtype
+    n_channels = dims.n_text_state // dims.n_text_head
+    values = tf.TensorSpec([n_batch, dims.n_text_head, n_positions, n_channels], compute)
+    keys = tf.TensorSpec([n_batch, dims.n_text_head, n_channels, n_positions], compute)
+    return [KeysValues(values if keeps_positions_first(values) else keys, values)] * dims.n_text_layer
+
+
+def keeps_positions_first(keys: tf.Tensor | tf.TensorSpec) -> bool:
+    """Which of the two layouts of `KeysValues` keys have."""
+    return bool(keys.dtype == tf.bfloat16)
+
+
+def empty_cache(network: Network, n_batch: tf.Tensor | int) -> list[KeysValues]:
     """The cache of a decoder that has read nothing yet."""
     n_head = network.dims.n_text_head
     n_channels = network.dims.n_text_state // n_head
@@ -143,26 +172,27 @@ def logits(network: Network, states: tf.Tensor) -> tf.Tensor:
 
 
 def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-    """Queries [..., n_queries, n_channels] and keys [..., n_channels, n_positions] -> [..., n_queries, n_positions]."""
-    return tf.matmul(queries * queries.shape[-1] ** -0.5, keys)
+    """Queries [..., n_queries, n_channels] and keys of `KeysValues` -> [..., n_queries, n_positions], in their type."""
+    scaled = tf.cast(queries * queries.shape[-1] ** -0.5, keys.dtype)
+    return tf.matmul(scaled, keys, transpose_b=keeps_positions_first(keys))
 
 
 def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.Tensor, dims: Dimensions) -> tf.Tensor:
     projected = _linear(parameters, f"{attention}.query_key_value", x)
     queries, keys, values = (_split_heads(part, dims.n_audio_head) for part in tf.split(projected, 3, axis=-1))
-    memory = KeysValues(tf.linalg.matrix_transpose(keys), values)
-    starts = range(0, dims.n_audio_ctx, QUERY_BLOCK)
-    attended = [_attend(queries[:, start : start + QUERY_BLOCK], memory) for start in starts]
-    return _linear(parameters, f"{attention}.out", _merge_heads(tf.concat(attended, axis=1)))
+    scaled = queries * tf.cast(queries.shape[-1] ** -0.5, queries.dtype)
+    weights = tf.nn.softmax(tf.matmul(scaled, keys, transpose_b=True))
+    return _linear(parameters, f"{attention}.out", _merge_heads(tf.matmul(weights, values)))
 
 
 def _attend(queries: tf.Tensor, memory: KeysValues, visible: tf.Tensor | None = None) -> tf.Tensor:
-    """Queries [..., n_head, n_queries, n_channels] -> their mixture of the values, of the same shape."""
-    scores = attention_scores(queries, memory.keys)
+    """Queries [..., n_head, n_queries, n_channels] float32 -> their mixture of the values, of the same shape."""
+    scores = tf.cast(attention_scores(queries, memory.keys), tf.float32)
     if visible is not None:
         # not a sum: TensorFlow fuses it with the product before, which takes a hundred times as long
         scores = tf.where(visible, scores, -np.inf)
-    return tf.matmul(rowwise.softmax(scores), memory.values)
+    weights = tf.cast(rowwise.softmax(scores), memory.values.dtype)
+    return tf.cast(tf.matmul(weights, memory.values), tf.float32)
 
 
 def _append(cached: KeysValues, new: KeysValues) -> KeysValues:
@@ -185,9 +215,11 @@ def _merge_heads(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(merged, tf.concat([tf.shape(merged)[:-2], [n_state]], axis=0))
 
 
-def _feed_forward(parameters: dict[str, tf.Tensor], block: str, x: tf.Tensor) -> tf.Tensor:
-    hidden = _linear(parameters, f"{block}.mlp.0", _normalize(parameters, f"{block}.mlp_ln", x))
-    return _linear(parameters, f"{block}.mlp.2", _gelu(hidden))
+def _feed_forward(
+    parameters: dict[str, tf.Tensor], block: str, x: tf.Tensor, compute: tf.DType = tf.float32
+) -> tf.Tensor:
+    normalized = tf.cast(_normalize(parameters, f"{block}.mlp_ln", x), compute)
+    return _linear(parameters, f"{block}.mlp.2", _gelu(_linear(parameters, f"{block}.mlp.0", normalized)))
 
 
 def _normalize(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
@@ -195,7 +227,8 @@ def _normalize(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.
 
 
 def _linear(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
-    return _project(x, parameters[f"{name}.weight"]) + parameters[f"{name}.bias"]
+    # `bias_add`, because TensorFlow fuses it, and a GELU after it, with the product
+    return tf.nn.bias_add(_project(x, parameters[f"{name}.weight"]), parameters[f"{name}.bias"])
 
 
 def _project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -205,7 +238,8 @@ def _project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
 
 def _convolve(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor, stride: int) -> tf.Tensor:
     padded = tf.pad(x, [[1, 1], [0, 0]])
-    return tf.nn.conv1d(padded[None], parameters[f"{name}.weight"], stride, "VALID")[0] + parameters[f"{name}.bias"]
+    convolved = tf.nn.conv1d(padded[None], parameters[f"{name}.weight"], stride, "VALID")[0]
+    return _gelu(tf.nn.bias_add(convolved, parameters[f"{name}.bias"]))
 
 
 def _gelu(x: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,23 +10,22 @@ import tensorflow as tf
 from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText
 from model.whisper.alignment import Aligner, TokenTimes
-from model.whisper.audio import HOP_SAMPLES, log_mel
+from model.whisper.audio import HOP_SAMPLES
 from model.whisper.checkpoint import Checkpoint
-from model.whisper.decoding import Decoded, Sot, read_prompt, search
+from model.whisper.decoding import LEAST_ROWS, Decoded, Sot
+from model.whisper.functions import encode_function, language_function, sample_function, search_function
 from model.whisper.grammar import Grammar
-from model.whisper.network import KeysValues, Network, audio_context, build_network, encode, logits
-from model.whisper.rowwise import softmax
-from model.whisper.sampling import draw_numbers, sample
+from model.whisper.network import KeysValues, build_network
+from model.whisper.rowwise import WINDOWS_A_PRODUCT
+from model.whisper.sampling import draw_numbers
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.words import add_words
 
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
-# TensorFlow adds up a single row in another order than one of several, and a transcript is not to depend on its batch
-LEAST_BATCH_WINDOWS = 2
-# rows of every matrix product of the decoder: one number, because the last bits of a product depend on its shape
-BATCH_WINDOWS = 8
+# what short windows are cut to: multiples of 5.12 s, whole registers of positions
+SHORT_WINDOW_POSITIONS = (256, 512, 768, 1024, 1280)
 # Radford et al. 2022, section 4.5
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 N_DRAWS = 5
@@ -43,40 +41,40 @@ class WhisperRecognizer:
         checkpoint: Checkpoint,
         tokenizer: WhisperTokenizer,
         options: DecodeOptions,
-        batch_windows: int = BATCH_WINDOWS,
+        batch_windows: int = WINDOWS_A_PRODUCT,
     ) -> None:
         _check_options(checkpoint, tokenizer, options)
-        self.window_samples = checkpoint.dims.n_audio_ctx * POSITION_SAMPLES
+        n_positions = checkpoint.dims.n_audio_ctx
+        short = [n for n in SHORT_WINDOW_POSITIONS if n < n_positions] if options.short_windows else []
+        self.window_lengths = tuple(n * POSITION_SAMPLES for n in (*short, n_positions))
+        self.window_samples = self.window_lengths[-1]
         self._tokenizer = tokenizer
         self._task = options.task
-        self._batch_windows = max(batch_windows, LEAST_BATCH_WINDOWS)
-        network = build_network(checkpoint.dims, checkpoint.weights)
-        context = _context_specs(network, self._batch_windows)
-        self._encode = _encode_function(network, self._batch_windows, self.window_samples)
+        self._batch_windows = min(batch_windows, WINDOWS_A_PRODUCT)
+        network = build_network(checkpoint.dims, checkpoint.weights, options.precision)
+        self._encode = encode_function(network)
         grammar = make_grammar(checkpoint, tokenizer, options)
         self._earlier = tokenizer.prompt_sequence(options.prompt)
         n_prompt = len(self._earlier) + len(tokenizer.sot_sequence("en", options.task))
-        prompts = tf.TensorSpec([self._batch_windows, n_prompt], tf.int32)
         sot = Sot(len(self._earlier), tokenizer.no_speech)
-        self._search = _search_function(network, context, grammar, prompts, sot, options)
+        self._search = search_function(network, grammar, n_prompt, sot, options.beam_size, options.max_tokens)
         self._search_wider = None
         if options.beam_size < RESCUE_BEAM_SIZE:
-            wider = replace(options, beam_size=RESCUE_BEAM_SIZE)
-            self._search_wider = _search_function(network, context, grammar, prompts, sot, wider)
-        self._sample = _sample_function(network, context, grammar, prompts, sot, options)
+            self._search_wider = search_function(network, grammar, n_prompt, sot, RESCUE_BEAM_SIZE, options.max_tokens)
+        self._sample = sample_function(network, grammar, n_prompt, sot, N_DRAWS, options.max_tokens)
         self._max_tokens = options.max_tokens
-        self._language_probs = _language_function(network, context, tokenizer)
+        self._language_probs = language_function(network, tokenizer)
         self._aligner = None
         if options.word_timestamps:
             heads, marks = checkpoint.alignment_heads, (tokenizer.no_timestamps, tokenizer.eot)
-            self._aligner = Aligner(network, heads, context, *marks)
+            self._aligner = Aligner(network, heads, *marks)
 
     def warm_up(self) -> None:
         """Traces all that recognising runs, so that the first batch is as fast as the next."""
-        silence = np.zeros([1, self.window_samples], np.float32)
+        silence = np.zeros([1, self.window_lengths[0]], np.float32)
         self.recognize(silence, [None])
         if self._aligner:
-            self._aligner.warm_up(self._listen(silence)[0], self._tokenizer.sot_sequence("en", self._task))
+            self._aligner.warm_up(self._listen(silence), self._tokenizer.sot_sequence("en", self._task))
 
     def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
         """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
@@ -136,7 +134,7 @@ class WhisperRecognizer:
         aligned = []
         for start in range(0, len(waveforms), self._batch_windows):
             rows = slice(start, start + self._batch_windows)
-            aligned += self._add_words(waveforms[rows], self._listen(waveforms[rows])[0], hypotheses[rows])
+            aligned += self._add_words(waveforms[rows], self._listen(waveforms[rows]), hypotheses[rows])
         return aligned
 
     def identify(self, waveforms: np.ndarray) -> list[dict[str, float]]:
@@ -147,16 +145,16 @@ class WhisperRecognizer:
         found = []
         for start in range(0, len(waveforms), self._batch_windows):
             batch = waveforms[start : start + self._batch_windows]
-            context, _ = self._listen(batch)
+            context = self._listen(batch)
             found += self._language_probs(context).numpy()[: len(batch)].tolist()
         return [dict(zip(codes, row, strict=True)) for row in found]
 
     def _recognize_batch(
         self, waveforms: np.ndarray, languages: Sequence[str | None], search: Callable[..., Decoded]
     ) -> list[Hypothesis]:
-        context, active = self._listen(waveforms)
+        context = self._listen(waveforms)
         spoken = self._identify(context, languages)
-        decoded = _to_numpy(search(context, self._prompts([code for code, _ in spoken]), active))
+        decoded = _to_numpy(search(context, self._prompts([code for code, _ in spoken])))
         heard = [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
         return self._add_words(waveforms, context, heard)
 
@@ -185,31 +183,33 @@ class WhisperRecognizer:
         seeds: Sequence[int],
         holds: Callable[[int, Hypothesis], bool],
     ) -> list[list[Hypothesis]]:
-        context, active = self._listen(waveforms)
-        prompts = self._prompts(languages)
-        n_filling = self._batch_windows - len(waveforms)
-        numbers = draw_numbers([*seeds, *[0] * n_filling], N_DRAWS, self._max_tokens)
+        context, prompts = self._listen(waveforms), self._prompts(languages)
+        numbers = draw_numbers([*seeds, *seeds[: len(prompts) - len(seeds)]], N_DRAWS, self._max_tokens)
         drawn: list[list[Hypothesis]] = [[] for _ in languages]
+        doubted = list(range(len(languages)))
         for temperature in TEMPERATURES:
-            decoded = _to_numpy(self._sample(context, prompts, active, temperature, numbers))
-            for row in np.flatnonzero(active).tolist():
-                hypothesis = self._hypothesis(decoded, row, languages[row], None, temperature)
-                drawn[row].append(hypothesis)
-                active[row] = not holds(row, hypothesis)
-            if not active.any():
+            # as many again where there are too few
+            rows = (doubted * LEAST_ROWS)[: max(len(doubted), LEAST_ROWS)]
+            own = tf.nest.map_structure(lambda tensor, rows=rows: tf.gather(tensor, rows), context)
+            decoded = _to_numpy(self._sample(own, prompts[rows], temperature, numbers[rows]))
+            for i, row in enumerate(doubted):
+                drawn[row].append(self._hypothesis(decoded, i, languages[row], None, temperature))
+            doubted = [row for row in doubted if not holds(row, drawn[row][-1])]
+            if not doubted:
                 break
         return drawn
 
-    def _listen(self, waveforms: np.ndarray) -> tuple[list[KeysValues], np.ndarray]:
-        """What the decoder attends to, and which rows of the batch are not there to fill it up."""
-        padded = np.zeros([self._batch_windows, self.window_samples], np.float32)
-        padded[: len(waveforms)] = waveforms
-        active = np.arange(self._batch_windows) < len(waveforms)
-        return self._encode(padded, active), active
+    def _listen(self, waveforms: np.ndarray) -> list[KeysValues]:
+        """What the decoder attends to; a window that is alone stands there twice."""
+        context = self._encode(waveforms)
+        if len(waveforms) >= LEAST_ROWS:
+            return context
+        return tf.nest.map_structure(lambda tensor: tf.concat([tensor] * LEAST_ROWS, axis=0), context)
 
     def _prompts(self, languages: Sequence[str]) -> np.ndarray:
+        """[at least LEAST_ROWS, n_prompt]."""
         prompts = [self._earlier + self._tokenizer.sot_sequence(code, self._task) for code in languages]
-        return np.array(prompts + prompts[:1] * (self._batch_windows - len(prompts)), np.int32)
+        return np.array(prompts + prompts[:1] * (LEAST_ROWS - len(prompts)), np.int32)
 
     def _identify(self, context: list[KeysValues], languages: Sequence[str | None]) -> list[tuple[str, float | None]]:
         """The language of each row and, where the model was asked, the probability it gave it."""
@@ -314,97 +314,3 @@ def make_grammar(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: D
         last_initial_timestamp=tokenizer.timestamp_begin + round(options.max_initial_timestamp_s / POSITION_S),
         suppress_tokens=checkpoint.suppress_tokens,
     )
-
-
-def _context_specs(network: Network, batch_windows: int) -> list[KeysValues]:
-    dims = network.dims
-    n_channels = dims.n_text_state // dims.n_text_head
-    keys = tf.TensorSpec([batch_windows, dims.n_text_head, n_channels, dims.n_audio_ctx])
-    values = tf.TensorSpec([batch_windows, dims.n_text_head, dims.n_audio_ctx, n_channels])
-    return [KeysValues(keys, values)] * dims.n_text_layer
-
-
-def _encode_function(network: Network, batch_windows: int, window_samples: int) -> Callable[..., list[KeysValues]]:
-    """Waveforms and which of them count -> what the decoder attends to; nothing is worked out for the others."""
-    context = _context_specs(network, batch_windows)
-    one_window = tf.nest.map_structure(lambda spec: tf.TensorSpec(spec.shape[1:]), context)
-
-    def encode_window(waveform: tf.Tensor) -> list[KeysValues]:
-        return audio_context(network, encode(network, log_mel(waveform, network.dims.n_mels)))
-
-    def nothing() -> list[KeysValues]:
-        return tf.nest.map_structure(lambda spec: tf.zeros(spec.shape), one_window)
-
-    @tf.function(
-        input_signature=[tf.TensorSpec([batch_windows, window_samples]), tf.TensorSpec([batch_windows], tf.bool)]
-    )
-    def encode_batch(waveforms: tf.Tensor, active: tf.Tensor) -> list[KeysValues]:
-        return tf.map_fn(
-            lambda row: tf.cond(row[1], lambda: encode_window(row[0]), nothing),
-            (waveforms, active),
-            fn_output_signature=one_window,
-            parallel_iterations=1,
-        )
-
-    return encode_batch
-
-
-def _search_function(
-    network: Network,
-    context: list[KeysValues],
-    grammar: Grammar,
-    prompts: tf.TensorSpec,
-    sot: Sot,
-    options: DecodeOptions,
-) -> Callable[..., Decoded]:
-    active = tf.TensorSpec(prompts.shape[:1], tf.bool)
-
-    @tf.function(input_signature=[context, prompts, active])
-    def search_batch(context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor) -> Decoded:
-        return search(
-            network,
-            grammar,
-            context,
-            prompts,
-            active,
-            beam_size=options.beam_size,
-            max_tokens=options.max_tokens,
-            sot=sot,
-        )
-
-    return search_batch
-
-
-def _sample_function(
-    network: Network,
-    context: list[KeysValues],
-    grammar: Grammar,
-    prompts: tf.TensorSpec,
-    sot: Sot,
-    options: DecodeOptions,
-) -> Callable[..., Decoded]:
-    active = tf.TensorSpec(prompts.shape[:1], tf.bool)
-    temperature, numbers = tf.TensorSpec([]), tf.TensorSpec([prompts.shape[0], N_DRAWS, options.max_tokens])
-
-    @tf.function(input_signature=[context, prompts, active, temperature, numbers])
-    def sample_batch(
-        context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor
-    ) -> Decoded:
-        return sample(network, grammar, context, prompts, active, temperature, numbers, sot=sot)
-
-    return sample_batch
-
-
-def _language_function(
-    network: Network, context: list[KeysValues], tokenizer: WhisperTokenizer
-) -> Callable[..., tf.Tensor]:
-    """Probabilities of the languages, in the order of `language_tokens`, for each row."""
-    languages = list(tokenizer.language_tokens.values())
-
-    @tf.function(input_signature=[context])
-    def language_probs(context: list[KeysValues]) -> tf.Tensor:
-        prompts = tf.fill([context[0].keys.shape[0], 1], tokenizer.sot)
-        states, _ = read_prompt(network, prompts, context)
-        return softmax(tf.gather(logits(network, states)[:, 0], languages, axis=-1))
-
-    return language_probs

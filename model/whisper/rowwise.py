@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-# a matrix product is cut to the rows of this many windows, ...
-WINDOWS_A_PRODUCT = 8
+# a matrix product is filled up to the rows of this many windows, ...
+WINDOWS_A_PRODUCT = 16
 # ... filled up to a multiple of the rows that kernels take at a time (4, 6 or 8; 6 leave no odd rest of 16)
 ROWS_A_KERNEL = 16
 # float32 in the widest vector register
@@ -22,19 +22,19 @@ SUM_WIDTH = 8
 
 
 def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]. All shapes are static."""
-    n_batch, n_rows, n_in = x.shape
+    """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]; n_batch is at most WINDOWS_A_PRODUCT."""
+    n_rows, n_in = x.shape[1:]
     size = ROWS_A_KERNEL * math.ceil(WINDOWS_A_PRODUCT * n_rows / ROWS_A_KERNEL)
-    n_products = math.ceil(n_batch * n_rows / size)
-    rows = tf.pad(tf.reshape(x, [-1, n_in]), [[0, n_products * size - n_batch * n_rows], [0, 0]])
-    products = [tf.matmul(part, weight) for part in tf.split(rows, n_products)]
-    return tf.reshape(tf.concat(products, axis=0)[: n_batch * n_rows], [n_batch, n_rows, weight.shape[1]])
+    n_given = tf.shape(x)[0] * n_rows
+    filled = tf.ensure_shape(tf.pad(tf.reshape(x, [-1, n_in]), [[0, size - n_given], [0, 0]]), [size, n_in])
+    return tf.reshape(tf.matmul(filled, weight)[:n_given], [-1, n_rows, weight.shape[1]])
 
 
 def softmax(x: tf.Tensor) -> tf.Tensor:
-    """Of the last axis."""
-    exponentials = _elementwise(tf.exp, x - tf.reduce_max(x, axis=-1, keepdims=True))
-    return exponentials / total(exponentials)
+    """Of the last axis, filled up to whole registers, so that no row is cut otherwise than the next."""
+    size = tf.shape(x)[-1]
+    filling = [[0, 0]] * (x.shape.rank - 1) + [[0, -size % VECTOR_WIDTH]]
+    return tf.nn.softmax(tf.pad(x, filling, constant_values=-np.inf))[..., :size]
 
 
 def logsumexp(x: tf.Tensor) -> tf.Tensor:
@@ -45,7 +45,7 @@ def logsumexp(x: tf.Tensor) -> tf.Tensor:
 
 def total(x: tf.Tensor) -> tf.Tensor:
     """The sum along the last axis, which is kept. Rows that fill no whole registers are added up by where they lie."""
-    missing = -x.shape[-1] % SUM_WIDTH if x.shape[-1] else 0
+    missing = -x.shape[-1] % SUM_WIDTH
     if missing:
         x = tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[0, missing]])
     return tf.reduce_sum(x, axis=-1, keepdims=True)

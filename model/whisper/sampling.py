@@ -30,7 +30,6 @@ def sample(
     grammar: Grammar,
     context: list[KeysValues],
     prompts: tf.Tensor,
-    active: tf.Tensor,
     temperature: tf.Tensor,
     numbers: tf.Tensor,
     *,
@@ -38,8 +37,8 @@ def sample(
 ) -> Decoded:
     """The likeliest of several draws of each window.
 
-    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt]. active [n_batch] is false for rows
-    that are not waited for. temperature: a scalar above 0. numbers [n_batch, n_draws, max_tokens] uniform in [0, 1).
+    context: of `network.audio_context`, for the batch. prompts [n_batch, n_prompt]. temperature: a scalar above 0.
+    numbers [n_batch, n_draws, max_tokens] uniform in [0, 1).
     """
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     n_draws, max_tokens = numbers.shape[1:]
@@ -63,7 +62,7 @@ def sample(
     def drawing(
         step: tf.Tensor, tokens: tf.Tensor, sum_logprobs: tf.Tensor, has_ended: tf.Tensor, *_: Any
     ) -> tf.Tensor:
-        return (step < max_tokens) & tf.reduce_any(active[:, None] & ~has_ended)
+        return (step < max_tokens) & tf.reduce_any(~has_ended)
 
     def draw_token(
         step: tf.Tensor,
