@@ -1,5 +1,6 @@
 """What a recogniser is: loaded once a process, it takes fixed-shape batches of windows and returns hypotheses."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,11 @@ import numpy as np
 SAMPLE_RATE_HZ = 16_000
 # written without spaces between words (Radford et al. 2022, appendix C)
 UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
+# windows that are decoded together
+BATCH_WINDOWS = 16
+# nobody says more: the fastest speech is some 4 tokens a second, and a list of digits 8
+TOKENS_A_SECOND = 10
+SPARE_TOKENS = 16
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,14 @@ class DecodeOptions:
     precision: str = "float32"
     # whether a window that is short is recognised without the silence that would fill it up
     short_windows: bool = True
+
+
+def most_tokens(window_s: float, max_tokens: int) -> int:
+    """How many tokens a window of this length may produce: a short one that goes in circles is not to go on for long.
+
+    Nobody says what takes more; where that many come, the hypothesis is cut off and does not hold.
+    """
+    return min(max_tokens, SPARE_TOKENS + math.ceil(TOKENS_A_SECOND * window_s))
 
 
 @dataclass(frozen=True)

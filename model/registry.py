@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from model.errors import BeamscribeError
-from model.recognizer import DecodeOptions, Recognizer
+from model.recognizer import BATCH_WINDOWS, DecodeOptions, Recognizer
 from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
 from model.whisper.tokenizer import WhisperTokenizer
@@ -92,11 +92,12 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         )
 
 
-def load_recognizer(files: ModelFiles, options: DecodeOptions) -> Recognizer:
+def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int = BATCH_WINDOWS) -> Recognizer:
     """Loads the weights and builds the network; imports TensorFlow."""
     from model.whisper.recognizer import WhisperRecognizer
 
-    return WhisperRecognizer(load_checkpoint(files.folder), WhisperTokenizer(files.folder), options)
+    checkpoint, tokenizer = load_checkpoint(files.folder), WhisperTokenizer(files.folder)
+    return WhisperRecognizer(checkpoint, tokenizer, options, batch_windows)
 
 
 def _unknown_language(files: ModelFiles, language: str) -> str:

@@ -10,10 +10,12 @@ from typing import Any, NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
-from model.recognizer import DecodeOptions
+from model.precision import PRECISIONS, fastest_precision
+from model.recognizer import BATCH_WINDOWS, DecodeOptions
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
 
+AUTO = "auto"
 DEFAULT_WORKERS = os.cpu_count() or 1
 
 
@@ -36,7 +38,11 @@ class TranscribeOptions:
     channels: str
     decode: DecodeOptions
     speech: SpeechOptions
+    # what was asked for; `decode.precision` is what it comes to where the run is planned
+    precision: str
     batch_windows: int
+    # gigabytes that a worker process may take, which `batch_windows` has been made to fit; None: any
+    max_memory_gb: float | None
     max_failed_fraction: float
     retry_failed: bool
     prune: bool
@@ -49,9 +55,12 @@ class TranscribeOptions:
     beam_args: tuple[str, ...]
 
     def that_change_rows(self) -> dict[str, Any]:
-        """The options behind the configuration hash. Batch size, workers and runner are not among them."""
+        """The options behind the configuration hash. Batch size, workers and runner are not among them.
+
+        The precision is as it was asked for: "auto" on another processor is no reason to transcribe all again.
+        """
         return {
-            "decode": asdict(self.decode),
+            "decode": asdict(self.decode) | {"precision": self.precision},
             "speech": asdict(self.speech),
             "language": self.language,
             "language_per_segment": self.language_per_segment,
@@ -102,6 +111,17 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "--beam_size", type=int, default=decode.beam_size, help="hypotheses searched at once; 1 is greedy (default: 5)"
     )
     how.add_argument(
+        "--precision",
+        choices=(AUTO, *PRECISIONS),
+        default=AUTO,
+        help="what large products are worked out in; auto (default): bfloat16 where the processor multiplies it",
+    )
+    how.add_argument(
+        "--exact",
+        action="store_true",
+        help="float32, and every window filled up to its full length: slower, the same text up to chance",
+    )
+    how.add_argument(
         "--word_timestamps",
         nargs="?",
         const="true",
@@ -125,7 +145,15 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("how to run")
-    run.add_argument("--batch_windows", type=int, default=8, help="windows recognised at once (default: %(default)s)")
+    run.add_argument(
+        "--batch_windows",
+        type=int,
+        metavar="N",
+        help=f"windows decoded together, at most {BATCH_WINDOWS} (default: all that --max_memory allows)",
+    )
+    run.add_argument(
+        "--max_memory", type=float, metavar="GB", help="memory that a worker process may take; picks --batch_windows"
+    )
     run.add_argument(
         "--max_failed_fraction",
         type=float,
@@ -170,9 +198,13 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
             beam_size=args.beam_size,
             word_timestamps=args.word_timestamps == "true",
             prompt=" ".join(args.initial_prompt.split()),
+            precision=_precision(args),
+            short_windows=not args.exact,
         ),
         speech=SpeechOptions(threshold=args.speech_threshold),
-        batch_windows=args.batch_windows,
+        precision="float32" if args.exact else args.precision,
+        batch_windows=args.batch_windows or BATCH_WINDOWS,
+        max_memory_gb=args.max_memory,
         max_failed_fraction=args.max_failed_fraction,
         retry_failed=args.retry_failed,
         prune=args.prune,
@@ -184,8 +216,12 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.batch_windows < 1:
-        raise BeamscribeError(f"--batch_windows {args.batch_windows}: needs at least 1")
+    if args.batch_windows is not None and not 1 <= args.batch_windows <= BATCH_WINDOWS:
+        raise BeamscribeError(f"--batch_windows {args.batch_windows}: needs 1 to {BATCH_WINDOWS}")
+    if args.batch_windows is not None and args.max_memory is not None:
+        raise BeamscribeError("--max_memory picks the number of --batch_windows: give one of them")
+    if args.exact and args.precision == "bfloat16":
+        raise BeamscribeError("--exact is in float32: leave --precision bfloat16 out, or --exact")
     if not 0 < args.speech_threshold < 1:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
     if args.language and args.language_per_segment:
@@ -196,6 +232,13 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
+
+
+def _precision(args: argparse.Namespace) -> str:
+    """What --precision and --exact come to on this machine."""
+    if args.exact:
+        return "float32"
+    return fastest_precision() if args.precision == AUTO else str(args.precision)
 
 
 def _channels(text: str) -> str:

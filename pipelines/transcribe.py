@@ -36,7 +36,7 @@ from transforms.lease import Lease
 from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions, ReadItems, StageHeard
 from transforms.parts import AssemblePart, by_shard, read_receipts, staged_uris, total
 from transforms.plan_files import PlanFile, Range, in_ranges, write_plan
-from transforms.recognize import RecognizerHandler, RescueHandler, SplitDoubtful
+from transforms.recognize import ModelUse, RecognizerHandler, RescueHandler, SplitDoubtful
 from transforms.results import Found, ResultStore, StagedFile, drop_results, find_results
 from transforms.rows import RunRow
 from transforms.site import Site
@@ -159,6 +159,7 @@ def recognised(
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
     )
+    use = ModelUse(job.model, options.decode, options.batch_windows)
     ends, earlier, todo = [], [], [pipeline | "Ranges" >> beam.Create(plan.whole_ranges)]
     if plan.long_ranges:
         folder = storage.join(parts.staging, "stretches")
@@ -170,7 +171,7 @@ def recognised(
         )
         earlier.append(long[ReadItems.STAGED])
         divided = long.items | "DivideIntoStretches" >> beam.ParDo(
-            DivideIntoStretches(listen, job.model, options.decode, site, folder)
+            DivideIntoStretches(listen, use, site, folder)
         ).with_outputs(FindSpeech.HEARD, main="stretches")
         todo.append(divided.stretches)
         ends.append(divided[FindSpeech.HEARD] | "StageHeardLong" >> beam.ParDo(StageHeard(store, site)))
@@ -181,16 +182,16 @@ def recognised(
         | "ReadItems" >> beam.ParDo(ReadItems(plan, store, site)).with_outputs(ReadItems.STAGED, main="items")
     )
     earlier.append(read[ReadItems.STAGED])
-    heard = read.items | "FindSpeech" >> beam.ParDo(FindSpeech(listen, job.model, options.decode, site)).with_outputs(
+    heard = read.items | "FindSpeech" >> beam.ParDo(FindSpeech(listen, use, site)).with_outputs(
         FindSpeech.HEARD, main="windows"
     )
-    recognizer = RecognizerHandler(job.model, options.decode, options.batch_windows, store, site)
+    recognizer = RecognizerHandler(use, store, site)
     first = (
         heard.windows
         | "Recognize" >> RunInference(recognizer)
         | "SplitDoubtful" >> beam.ParDo(SplitDoubtful()).with_outputs(SplitDoubtful.DOUBTFUL, main="holding")
     )
-    rescuer = RescueHandler(job.model, options.decode, options.batch_windows, store, site)
+    rescuer = RescueHandler(use, store, site)
     rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
     ends.append(heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store, site)))
     return [first.holding, rescued, *ends, *earlier] | "AllHeard" >> beam.Flatten()

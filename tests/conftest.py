@@ -86,5 +86,5 @@ def kept_recognizers() -> Iterator[None]:
 
 
 @cache
-def _load_kept(files: ModelFiles, options: DecodeOptions) -> Recognizer:
-    return load_recognizer(files, options)
+def _load_kept(files: ModelFiles, options: DecodeOptions, batch_windows: int) -> Recognizer:
+    return load_recognizer(files, options, batch_windows)

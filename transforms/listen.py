@@ -16,8 +16,6 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from model.memory import give_back
-from model.recognizer import DecodeOptions
-from model.registry import ModelFiles
 from model.vad import VoiceActivityDetector, load_detector
 from transforms import crashes, progress, stopping, storage
 from transforms.assets import Asset, StagedWindows, Track, WorkItem
@@ -27,7 +25,7 @@ from transforms.decoder import ASSET_TIMEOUT_S, DecodedFile, DecodeFailedError, 
 from transforms.heard import Failure, Heard, HeardTrack, one_line
 from transforms.languages import Identify, identify_language, language_of
 from transforms.plan_files import PlanFile
-from transforms.recognize import WindowTask, load_once
+from transforms.recognize import ModelUse, WindowTask, load_once
 from transforms.results import Record, ResultIndex, ResultStore, StagedFile, heard_record, window_order
 from transforms.site import Site
 from transforms.speech import SpeechOptions
@@ -124,10 +122,9 @@ class FindSpeech(beam.DoFn):
 
     HEARD = "heard"
 
-    def __init__(self, options: ListenOptions, model: ModelFiles, decode: DecodeOptions, site: Site) -> None:
+    def __init__(self, options: ListenOptions, use: ModelUse, site: Site) -> None:
         self._options = options
-        self._model = model
-        self._decode = decode
+        self._use = use
         self._site = site
 
     def setup(self) -> None:
@@ -135,8 +132,8 @@ class FindSpeech(beam.DoFn):
         self._detector = load_detector()
         self._decoder = Decoder(self._options.asset_timeout_s)
         self._identify: Identify | None = None
-        if self._model.multilingual and not self._options.language_per_segment:
-            self._identify = partial(identify_language, model=load_once(self._model, self._decode))
+        if self._use.files.multilingual and not self._options.language_per_segment:
+            self._identify = partial(identify_language, model=load_once(self._use))
 
     def process(self, item: WorkItem | Stretch) -> Iterator[Any]:  # WindowTask, and Heard to the output HEARD
         if stopping.requested():
@@ -168,10 +165,8 @@ class FindSpeech(beam.DoFn):
 class DivideIntoStretches(FindSpeech):
     """Yields stretches of the windows of long assets, staged in a folder, in the place of the windows themselves."""
 
-    def __init__(
-        self, options: ListenOptions, model: ModelFiles, decode: DecodeOptions, site: Site, folder: str
-    ) -> None:
-        super().__init__(options, model, decode, site)
+    def __init__(self, options: ListenOptions, use: ModelUse, site: Site, folder: str) -> None:
+        super().__init__(options, use, site)
         self._folder = folder
 
     def process(self, item: WorkItem | Stretch) -> Iterator[Any]:  # Stretch, and Heard to the output HEARD

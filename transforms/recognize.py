@@ -14,16 +14,16 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from model.errors import BeamscribeError
 from model.memory import give_back
-from model.recognizer import DecodeOptions, Hypothesis, Recognizer
+from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, Recognizer
 from model.registry import ModelFiles, load_recognizer, resolve_model
 from transforms import progress
 from transforms.assets import WorkItem
 from transforms.guards import Scene, scene_of
 from transforms.recognized import RecognizedWindow
-from transforms.rescue import Rescued, needs_rescue, rescue
+from transforms.rescue import Rescued, misses_silence, needs_rescue, rescue
 from transforms.results import ResultStore, StagedFile, window_record
 from transforms.site import Site
-from transforms.takes import moved, take_of, waveforms_of
+from transforms.takes import cut_length, moved, take_of, waveforms_of
 from transforms.windows import Window
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ class DoubtfulWindow:
     first: Hypothesis
 
 
+# windows of about one length are recognised together: they are picked from so many batches at once
+POOL_BATCHES = 2
 LEVEL_FRAME_S = 0.05
-
-
 LEVEL_FRAME_SAMPLES = 800
 
 
@@ -83,18 +83,32 @@ def recognize(
     prompt: what the model was told to expect; its text is no evidence.
     """
 
-    def attempt(tasks: Sequence[WindowTask]) -> Sequence[Hypothesis]:
-        takes = [take_of(task.window, model.window_samples) for task in tasks]
-        heard = model.recognize(waveforms_of(takes, model.window_samples), [task.language for task in tasks])
-        return [moved(hypothesis, -take.lead_s) for hypothesis, take in zip(heard, takes, strict=True)]
+    takes = [take_of(task.window, model.window_samples) for task in tasks]
+    lengths = [cut_length(take, model.window_lengths) for take in takes]
+    results: dict[int, RecognizedWindow | DoubtfulWindow] = {}
+    for length in sorted(set(lengths)):
+        # windows of a length together, and in a batch those that are about as long
+        chosen = sorted((i for i, n in enumerate(lengths) if n == length), key=lambda i: len(takes[i].samples))
 
-    results: list[RecognizedWindow | DoubtfulWindow] = []
-    for task, heard in zip(tasks, in_halves(tasks, attempt), strict=True):
-        if isinstance(heard, Hypothesis) and needs_rescue(task.window, heard, _scene(task.window, prompt)):
-            results.append(DoubtfulWindow(task, heard))
-        else:
-            results.append(_recognized(task, heard))
-    return results
+        def attempt(rows: Sequence[int], length: int = length) -> Sequence[Hypothesis]:
+            waveforms = waveforms_of([takes[i] for i in rows], length)
+            heard = model.recognize(waveforms, [tasks[i].language for i in rows])
+            return [moved(hypothesis, -takes[i].lead_s) for hypothesis, i in zip(heard, rows, strict=True)]
+
+        cut_s = length / SAMPLE_RATE_HZ if length < model.window_samples else None
+        for i, heard in zip(chosen, in_halves(chosen, attempt), strict=True):
+            results[i] = _first_result(tasks[i], heard, cut_s, prompt)
+    return [results[i] for i in range(len(tasks))]
+
+
+def _first_result(
+    task: WindowTask, heard: Hypothesis | Exception, cut_s: float | None, prompt: str
+) -> RecognizedWindow | DoubtfulWindow:
+    if isinstance(heard, Hypothesis):
+        scene = _scene(task.window, prompt)
+        if needs_rescue(task.window, heard, scene) or (cut_s is not None and misses_silence(heard, cut_s)):
+            return DoubtfulWindow(task, heard)
+    return _recognized(task, heard)
 
 
 def recognize_again(doubtful: Sequence[DoubtfulWindow], model: Recognizer, prompt: str = "") -> list[RecognizedWindow]:
@@ -137,16 +151,27 @@ def _recognized(
     )
 
 
+@dataclass(frozen=True)
+class ModelUse:
+    """A model as a run uses it."""
+
+    files: ModelFiles
+    options: DecodeOptions
+    # windows that are decoded together
+    batch_windows: int
+
+
 _loading = threading.Lock()
-_loaded: dict[tuple[str, DecodeOptions], Recognizer] = {}
+_loaded: dict[tuple[str, DecodeOptions, int], Recognizer] = {}
 
 
-def load_once(planned: ModelFiles, options: DecodeOptions) -> Recognizer:
+def load_once(use: ModelUse) -> Recognizer:
     """The recogniser, from this machine's own files, kept for the next pipeline of this process.
 
     Raises BeamscribeError where the name leads here to other weights than where the run was planned.
     """
-    key = (planned.sha256, options)
+    planned = use.files
+    key = (planned.sha256, use.options, use.batch_windows)
     with _loading:
         if key not in _loaded:
             here = resolve_model(planned.name)
@@ -155,7 +180,7 @@ def load_once(planned: ModelFiles, options: DecodeOptions) -> Recognizer:
                     f"model {planned.name} has sha256 {here.sha256} on this worker and {planned.sha256} where the run "
                     "was planned; install the same weights, or pin a revision"
                 )
-            recognizer = load_recognizer(here, options)
+            recognizer = load_recognizer(here, use.options, use.batch_windows)
             # the first call traces and compiles: done here, it is not counted as inference
             recognizer.warm_up()
             _loaded.clear()
@@ -170,23 +195,21 @@ class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognize
     What holds is staged before it is handed on: a run that is killed loses no more than the batch in hand.
     """
 
-    def __init__(
-        self, files: ModelFiles, options: DecodeOptions, batch_windows: int, store: ResultStore, site: Site
-    ) -> None:
-        super().__init__(min_batch_size=batch_windows, max_batch_size=batch_windows)
-        self._files = files
-        self._options = options
+    def __init__(self, use: ModelUse, store: ResultStore, site: Site) -> None:
+        n_windows = POOL_BATCHES * use.batch_windows
+        super().__init__(min_batch_size=n_windows, max_batch_size=n_windows)
+        self._use = use
         self._store = store
         self._site = site
 
     def load_model(self) -> Recognizer:
         self._site.enter()
-        return load_once(self._files, self._options)
+        return load_once(self._use)
 
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[StagedFile | DoubtfulWindow]:
-        results = recognize(batch, model, self._options.prompt)
+        results = recognize(batch, model, self._use.options.prompt)
         give_back()
         progress.windows_done(sum(len(task.window.samples) for task in batch), len(batch))
         doubtful = [result for result in results if isinstance(result, DoubtfulWindow)]
@@ -209,7 +232,7 @@ class RescueHandler(RecognizerHandler):
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None
     ) -> Iterable[StagedFile | DoubtfulWindow]:
-        results = recognize_again(batch, model, self._options.prompt)
+        results = recognize_again(batch, model, self._use.options.prompt)
         give_back()
         return self._staged([(r, doubtful.task.item) for r, doubtful in zip(results, batch, strict=True)])
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, Recognizer
-from transforms.guards import LOOPING, Scene, Stretch, doubts, judge, uncovered
+from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, Recognizer, most_tokens
+from transforms.guards import LOOPING, Scene, Stretch, doubts, judge, says_silence, uncovered
 from transforms.pieces import REPEATED_SPEECH
-from transforms.takes import Take, begins_loud, is_first, moved, take_of, take_with_lead, waveforms_of
+from transforms.takes import Take, begins_loud, cut_length, is_first, moved, take_of, take_with_lead, waveforms_of
 from transforms.windows import Window
 
 # a stretch that is nearly the whole window would only give the same again
@@ -25,6 +25,8 @@ MAX_RECUT_SHARE = 0.9
 MAX_RECUTS = 3
 # a hypothesis is unsure below this: in clean speech half of them are above
 UNSURE_LOGPROB = -0.35
+# a window that was cut short is heard in full below this
+CUT_LOGPROB = -0.5
 # a window that is cut at its pauses is cut into parts of about this, where it has the pauses
 PART_S = 10.0
 
@@ -46,6 +48,12 @@ def needs_rescue(window: Window, hypothesis: Hypothesis, scene: Scene) -> bool:
     return bool(verdict.flags or _left_out(hypothesis, scene) or may_gain_by_lead(window, hypothesis))
 
 
+def misses_silence(hypothesis: Hypothesis, cut_s: float) -> bool:
+    """Whether a window that was cut to `cut_s` is better recognised with the silence that fills it up."""
+    is_cut_off = len(hypothesis.tokens) >= most_tokens(cut_s, len(hypothesis.tokens))
+    return not hypothesis.text or is_cut_off or says_silence(hypothesis) or hypothesis.avg_logprob < CUT_LOGPROB
+
+
 def may_gain_by_lead(window: Window, hypothesis: Hypothesis) -> bool:
     """Whether a window that was recognised without one may be better recognised after a moment of silence."""
     is_unsure = bool(hypothesis.text) and hypothesis.avg_logprob < UNSURE_LOGPROB
@@ -56,6 +64,7 @@ def rescue(
     windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
 ) -> list[Rescued]:
     """Tries windows again, in the language that was found at first. Each result depends on its own window alone."""
+    firsts = _in_full(windows, firsts, model)
     rescued = _with_lead(windows, scenes, firsts, model)
     so_far = [found.hypothesis for found in rescued]
     doubted = [i for i, hypothesis in enumerate(so_far) if doubts(hypothesis, scenes[i])]
@@ -69,6 +78,18 @@ def rescue(
         replace(found, hypothesis=replace(found.hypothesis, language_probability=first.language_probability))
         for found, first in zip(_fill_in(windows, scenes, rescued, model), firsts, strict=True)
     ]
+
+
+def _in_full(windows: Sequence[Window], firsts: Sequence[Hypothesis], model: Recognizer) -> list[Hypothesis]:
+    """What is heard in windows that were cut short at first when they are not."""
+    takes = [take_of(window, model.window_samples) for window in windows]
+    cut = [i for i, take in enumerate(takes) if cut_length(take, model.window_lengths) < model.window_samples]
+    found = list(firsts)
+    if cut:
+        heard = _hear([takes[i] for i in cut], [firsts[i].language for i in cut], model)
+        for i, hypothesis in zip(cut, heard, strict=True):
+            found[i] = replace(hypothesis, language_probability=firsts[i].language_probability)
+    return found
 
 
 def _with_lead(

@@ -15,6 +15,8 @@ from transforms.speech import to_samples
 from transforms.windows import Window
 
 LEAD_S = 0.2
+# silence that a short window is left at least: with less, Whisper goes in circles
+TAIL_S = 4.0
 # a recording begins loud where this much of it ...
 ONSET_S = 0.1
 # ... is less than this below the level of its first window
@@ -50,6 +52,12 @@ def take_of(window: Window, window_samples: int) -> Take:
 def take_with_lead(window: Window, window_samples: int) -> Take:
     """The samples of a window after LEAD_S of silence, or as much of it as there is room for."""
     return Take(window.samples, min(to_samples(LEAD_S), window_samples - len(window.samples)))
+
+
+def cut_length(take: Take, window_lengths: Sequence[int]) -> int:
+    """The shortest of the lengths, in samples and ascending, that leaves a take its tail; else the last."""
+    needed = take.n_lead + len(take.samples) + to_samples(TAIL_S)
+    return next((length for length in window_lengths if length >= needed), window_lengths[-1])
 
 
 def is_first(window: Window) -> bool:

@@ -201,7 +201,7 @@ def read_text(
     def read_block(
         start: tf.Tensor, states: tf.Tensor, queries: list[tf.Tensor], cache: list[KeysValues]
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor], list[KeysValues]]:
-        block = tf.ensure_shape(tokens[:, start : start + BLOCK_TOKENS], [n_batch, BLOCK_TOKENS])
+        block = tf.ensure_shape(tokens[:, start : start + BLOCK_TOKENS], [None, BLOCK_TOKENS])
         positions = start + tf.range(BLOCK_TOKENS)
         visible = (tf.range(start + BLOCK_TOKENS) <= positions[:, None])[None]
         # the last block may be longer than the context; nothing is written there

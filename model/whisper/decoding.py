@@ -82,6 +82,7 @@ def search(
     grammar: Grammar,
     context: list[KeysValues],
     prompts: tf.Tensor,
+    limit: tf.Tensor | int,
     *,
     beam_size: int,
     max_tokens: int,
@@ -90,17 +91,19 @@ def search(
     """The best transcript of each window.
 
     context: of `network.audio_context`, for the batch, of at least LEAST_ROWS windows. prompts [n_batch, n_prompt]
-    hold start-of-transcript at `sot.position`. Windows that are done leave the batch, so the others go on faster.
+    hold start-of-transcript at `sot.position`. limit: tokens that are written at most, itself at most max_tokens.
+    Windows that are done leave the batch, so the others go on faster.
     """
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
     beam, ended = _nothing_written(grammar, n_batch, max_tokens)
-    beam, ended, _ = _extend(grammar, 0, beam, ended, whisper.logits(network, states[:, -1:]), beam_size)
+    logits = whisper.filled_logits(network, states[:, -1:])
+    beam, ended, _ = _extend(grammar, 0, tf.equal(limit, 1), beam, ended, logits, beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
 
     def is_searching(step: tf.Tensor, state: Searching, _: Ended) -> tf.Tensor:
-        return (step < max_tokens) & tf.reduce_any(state.ended.count < beam_size)
+        return (step < limit) & tf.reduce_any(state.ended.count < beam_size)
 
     def write_token(step: tf.Tensor, state: Searching, found: Ended) -> tuple[tf.Tensor, Searching, Ended]:
         state, found = _without_done(state, found, beam_size)
@@ -109,8 +112,9 @@ def search(
         visible = tf.concat([state.visible, alone], axis=-1)
         last = state.beam.tokens[:, :, step - 1]
         states, cache = whisper.decode(network, last, positions, visible, state.cache, state.context)
-        logits = whisper.logits(network, states)
-        beam, ended, parents = _extend(grammar, step, state.beam, state.ended, logits, beam_size)
+        logits = whisper.filled_logits(network, states)
+        is_last = tf.equal(step, limit - 1)
+        beam, ended, parents = _extend(grammar, step, is_last, state.beam, state.ended, logits, beam_size)
         visible = tf.gather(visible, parents, batch_dims=1)
         return step + 1, Searching(state.rows, beam, ended, visible, cache, state.context), found
 
@@ -175,7 +179,13 @@ def _nothing_written(grammar: Grammar, n_batch: tf.Tensor, max_tokens: int) -> t
 
 
 def _extend(
-    grammar: Grammar, step: tf.Tensor | int, beam: Hypotheses, ended: Ended, logits: tf.Tensor, beam_size: int
+    grammar: Grammar,
+    step: tf.Tensor | int,
+    is_last: tf.Tensor,
+    beam: Hypotheses,
+    ended: Ended,
+    logits: tf.Tensor,
+    beam_size: int,
 ) -> tuple[Hypotheses, Ended, tf.Tensor]:
     """The beam with token number `step` written, what has ended by then, and the parent [n_batch, beam_size] of each.
 
@@ -183,7 +193,6 @@ def _extend(
     """
     candidates, parents = _candidates(grammar, step, beam, logits, 2 * beam_size)
     ends = candidates.tokens[:, :, step] == grammar.eot
-    is_last = tf.equal(step, beam.tokens.shape[-1] - 1)
     best = tf.nest.map_structure(lambda tensor: tensor[:, :beam_size], candidates)
     ended = _collect(step, ended, best, ends[:, :beam_size], is_last, beam_size)
     # equal values keep their order, so this is the likeliest of those that go on

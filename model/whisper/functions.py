@@ -32,11 +32,12 @@ def encode_function(network: Network) -> Callable[..., list[KeysValues]]:
 def search_function(
     network: Network, grammar: Grammar, n_prompt: int, sot: Sot, beam_size: int, max_tokens: int
 ) -> Callable[..., Decoded]:
-    """Context and prompts [n_windows, n_prompt] -> the best transcripts."""
+    """Context, prompts [n_windows, n_prompt] and how many tokens are enough -> the best transcripts."""
+    prompts, limit = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([], tf.int32)
 
-    @tf.function(input_signature=[context_spec(network, None), tf.TensorSpec([None, n_prompt], tf.int32)])
-    def search_batch(context: list[KeysValues], prompts: tf.Tensor) -> Decoded:
-        return search(network, grammar, context, prompts, beam_size=beam_size, max_tokens=max_tokens, sot=sot)
+    @tf.function(input_signature=[context_spec(network, None), prompts, limit])
+    def search_batch(context: list[KeysValues], prompts: tf.Tensor, limit: tf.Tensor) -> Decoded:
+        return search(network, grammar, context, prompts, limit, beam_size=beam_size, max_tokens=max_tokens, sot=sot)
 
     return search_batch
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from model.whisper import rowwise
 from model.whisper.dimensions import Dimensions
+from model.whisper.grammar import BLOCK
 
 NORM_EPSILON = 1e-5
 
@@ -25,7 +26,7 @@ class Network:
     # named as in the checkpoint, but transposed to [in, out], and with the projections of one input side by side
     parameters: dict[str, tf.Tensor]
     # what the encoder multiplies in, and what the decoder attends to is kept in; sums over layers are in float32
-    compute_dtype: tf.DType
+    compute_dtype: tf.DType = tf.float32
 
 
 class KeysValues(NamedTuple):
@@ -48,6 +49,8 @@ def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray], precision
         for kind in ("weight", "bias"):
             parts = [laid_out.pop(f"{attention}.{linear}.{kind}") for linear in joined]
             laid_out[f"{attention}.{'_'.join(joined)}.{kind}"] = np.concatenate(parts, axis=-1)
+    embedding = laid_out["decoder.token_embedding.weight"]
+    laid_out["decoder.token_embedding.weight"] = np.pad(embedding, [(0, 0), (0, -dims.n_vocab % BLOCK)])
     return Network(
         dims,
         {name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()},
@@ -167,8 +170,13 @@ def embed(network: Network, tokens: tf.Tensor) -> tf.Tensor:
 
 
 def logits(network: Network, states: tf.Tensor) -> tf.Tensor:
-    """Decoder states [..., n_text_state] -> scores of the next token [..., n_vocab]."""
-    return _project(states, network.parameters["decoder.token_embedding.weight"])
+    """Decoder states [n_batch, n, n_text_state] -> scores of the next token [n_batch, n, n_vocab]."""
+    return filled_logits(network, states)[..., : network.dims.n_vocab]
+
+
+def filled_logits(network: Network, states: tf.Tensor) -> tf.Tensor:
+    """As `logits`, followed by columns of no meaning up to whole blocks (`grammar.BLOCK`)."""
+    return rowwise.project_to_many(states, network.parameters["decoder.token_embedding.weight"])
 
 
 def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:

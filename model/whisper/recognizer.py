@@ -1,14 +1,17 @@
 """A Whisper checkpoint as a recogniser: waveforms in, hypotheses out, TensorFlow from the samples to the tokens."""
 
+import os
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from model.errors import BeamscribeError
-from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText
+from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText, most_tokens
 from model.whisper.alignment import Aligner, TokenTimes
 from model.whisper.audio import HOP_SAMPLES
 from model.whisper.checkpoint import Checkpoint
@@ -21,11 +24,15 @@ from model.whisper.sampling import draw_numbers
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.words import add_words
 
+Row = TypeVar("Row")
+
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
-# what short windows are cut to: multiples of 5.12 s, whole registers of positions
-SHORT_WINDOW_POSITIONS = (256, 512, 768, 1024, 1280)
+# what short windows are cut to: 10.24, 15.36, 20.48 and 25.6 s, whole registers of positions
+SHORT_WINDOW_POSITIONS = (512, 768, 1024, 1280)
+# a batch of fewer windows is not split between processors
+LEAST_SPLIT_WINDOWS = 4
 # Radford et al. 2022, section 4.5
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 N_DRAWS = 5
@@ -44,6 +51,8 @@ class WhisperRecognizer:
         batch_windows: int = WINDOWS_A_PRODUCT,
     ) -> None:
         _check_options(checkpoint, tokenizer, options)
+        self._n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._n_threads, "recognize")
         n_positions = checkpoint.dims.n_audio_ctx
         short = [n for n in SHORT_WINDOW_POSITIONS if n < n_positions] if options.short_windows else []
         self.window_lengths = tuple(n * POSITION_SAMPLES for n in (*short, n_positions))
@@ -83,12 +92,9 @@ class WhisperRecognizer:
         that the model does not know.
         """
         self._check_languages(languages)
-        size = self._batch_windows
-        starts = range(0, len(waveforms), size)
-        batches = [
-            self._recognize_batch(waveforms[i : i + size], languages[i : i + size], self._search) for i in starts
-        ]
-        return [hypothesis for batch in batches for hypothesis in batch]
+        return self._in_batches(
+            lambda rows: self._recognize_batch(waveforms[rows], languages[rows], self._search), len(waveforms)
+        )
 
     def sample(
         self,
@@ -103,26 +109,23 @@ class WhisperRecognizer:
         are drawn by; equal seeds, equal draws.
         """
         self._check_languages(languages)
-        size = self._batch_windows
-        starts = range(0, len(waveforms), size)
-        drawn: list[list[Hypothesis]] = []
-        for start in starts:
-            rows = slice(start, start + size)
-            holds_in_batch = partial(_holds_from, start, holds)
-            drawn += self._sample_batch(waveforms[rows], languages[rows], seeds[rows], holds_in_batch)
-        return drawn
+
+        def draw(rows: slice) -> list[list[Hypothesis]]:
+            return self._sample_batch(
+                waveforms[rows], languages[rows], seeds[rows], partial(_holds_from, rows.start, holds)
+            )
+
+        return self._in_batches(draw, len(waveforms))
 
     def search_wider(self, waveforms: np.ndarray, languages: Sequence[str]) -> list[Hypothesis]:
         """Hypotheses of a beam of RESCUE_BEAM_SIZE; an empty list where `recognize` searches as widely."""
         if self._search_wider is None:
             return []
         self._check_languages(languages)
-        size = self._batch_windows
-        found = []
-        for start in range(0, len(waveforms), size):
-            rows = slice(start, start + size)
-            found += self._recognize_batch(waveforms[rows], languages[rows], self._search_wider)
-        return found
+        wider = self._search_wider
+        return self._in_batches(
+            lambda rows: self._recognize_batch(waveforms[rows], languages[rows], wider), len(waveforms)
+        )
 
     def align(self, waveforms: np.ndarray, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
         """The hypotheses for waveforms [n_windows, window_samples] with the words of their segments.
@@ -131,30 +134,41 @@ class WhisperRecognizer:
         """
         if self._aligner is None:
             return list(hypotheses)
-        aligned = []
-        for start in range(0, len(waveforms), self._batch_windows):
-            rows = slice(start, start + self._batch_windows)
-            aligned += self._add_words(waveforms[rows], self._listen(waveforms[rows]), hypotheses[rows])
-        return aligned
+
+        def add_words(rows: slice) -> list[Hypothesis]:
+            return self._add_words(waveforms[rows], self._listen(waveforms[rows]), hypotheses[rows])
+
+        return self._in_batches(add_words, len(waveforms))
 
     def identify(self, waveforms: np.ndarray) -> list[dict[str, float]]:
         """The probability of each language the model knows, for waveforms [n_windows, window_samples]."""
         if not self._tokenizer.multilingual:
             return [{"en": 1.0}] * len(waveforms)
         codes = list(self._tokenizer.language_tokens)
-        found = []
-        for start in range(0, len(waveforms), self._batch_windows):
-            batch = waveforms[start : start + self._batch_windows]
-            context = self._listen(batch)
-            found += self._language_probs(context).numpy()[: len(batch)].tolist()
-        return [dict(zip(codes, row, strict=True)) for row in found]
+
+        def ask(rows: slice) -> list[list[float]]:
+            batch = waveforms[rows]
+            return self._language_probs(self._listen(batch)).numpy()[: len(batch)].tolist()
+
+        return [dict(zip(codes, row, strict=True)) for row in self._in_batches(ask, len(waveforms))]
+
+    def _in_batches(self, work: Callable[[slice], list[Row]], n_windows: int) -> list[Row]:
+        """What `work` makes of all windows, batch by batch, as many at once as there are processors.
+
+        Small batches at once are faster than a large one whose every operation is spread over the processors.
+        """
+        share = max(-(-n_windows // self._n_threads), LEAST_SPLIT_WINDOWS)
+        size = min(share, self._batch_windows)
+        batches = [slice(start, start + size) for start in range(0, n_windows, size)]
+        return [row for rows in self._pool.map(work, batches) for row in rows]
 
     def _recognize_batch(
         self, waveforms: np.ndarray, languages: Sequence[str | None], search: Callable[..., Decoded]
     ) -> list[Hypothesis]:
         context = self._listen(waveforms)
         spoken = self._identify(context, languages)
-        decoded = _to_numpy(search(context, self._prompts([code for code, _ in spoken])))
+        limit = most_tokens(waveforms.shape[1] / SAMPLE_RATE_HZ, self._max_tokens)
+        decoded = _to_numpy(search(context, self._prompts([code for code, _ in spoken]), limit))
         heard = [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
         return self._add_words(waveforms, context, heard)
 

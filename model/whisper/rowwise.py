@@ -30,6 +30,17 @@ def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.matmul(filled, weight)[:n_given], [-1, n_rows, weight.shape[1]])
 
 
+def project_to_many(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """As `project`, for a weight with so many columns that the rows which only fill a product up would cost.
+
+    The sums of such a product are not cut by the number of its rows: they are short beside it.
+    """
+    n_rows, n_in = x.shape[1:]
+    n_given = tf.shape(x)[0] * n_rows
+    filled = tf.pad(tf.reshape(x, [-1, n_in]), [[0, -n_given % ROWS_A_KERNEL], [0, 0]])
+    return tf.reshape(tf.matmul(filled, weight)[:n_given], [-1, n_rows, weight.shape[1]])
+
+
 def softmax(x: tf.Tensor) -> tf.Tensor:
     """Of the last axis, filled up to whole registers, so that no row is cut otherwise than the next."""
     size = tf.shape(x)[-1]

@@ -46,7 +46,7 @@ def sample(
     no_speech_probs = no_speech_probabilities(network, states, sot)
     tokens = tf.fill([n_batch, n_draws, max_tokens], grammar.eot)
     sum_logprobs, has_ended = tf.zeros([n_batch, n_draws]), tf.zeros([n_batch, n_draws], tf.bool)
-    logits = tf.repeat(whisper.logits(network, states[:, -1:]), n_draws, axis=1)
+    logits = tf.repeat(whisper.filled_logits(network, states[:, -1:]), n_draws, axis=1)
     visible = tf.ones([n_batch, n_draws, n_prompt], tf.bool)
     loop = (
         tf.constant(0),
@@ -83,7 +83,16 @@ def sample(
         states, cache = whisper.decode(network, drawn, positions, visible, cache, context)
         progress = advance(grammar, progress, drawn)
         has_ended = has_ended | (drawn == grammar.eot)
-        return step + 1, tokens, sum_logprobs, has_ended, progress, whisper.logits(network, states), visible, cache
+        return (
+            step + 1,
+            tokens,
+            sum_logprobs,
+            has_ended,
+            progress,
+            whisper.filled_logits(network, states),
+            visible,
+            cache,
+        )
 
     shapes = tf.nest.map_structure(lambda tensor: tensor.shape, loop)
     growing = [KeysValues(k.shape[:-1] + [None], v.shape[:-2] + [None, v.shape[-1]]) for k, v in cache]

@@ -96,7 +96,7 @@ def test_probabilities_are_among_text_and_its_end() -> None:
     states = tf.constant(generator.normal(size=[200, TINY.n_text_state]), tf.float32)
     tokens = generator.integers(0, TINY_GRAMMAR.eot, 200).astype(np.int32)
     found = following_probabilities(network, states, tf.constant(tokens), TINY_GRAMMAR.eot)
-    scores = logits(network, states).numpy()[:, : TINY_GRAMMAR.eot + 1].astype(np.float64)
+    scores = logits(network, states[None]).numpy()[0, :, : TINY_GRAMMAR.eot + 1].astype(np.float64)
     chosen = np.take_along_axis(scores, tokens[:, None], axis=1)[:, 0]
     np.testing.assert_allclose(found, np.exp(chosen - np.logaddexp.reduce(scores, axis=1)), rtol=1e-3)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from model.whisper import decoding
 from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.grammar import advance, at_start, continuations
 from model.whisper.network import KeysValues, Network, logits
@@ -35,11 +36,9 @@ def compiled_search(beam_size: int) -> Callable[..., Decoded]:
     """One graph for the networks of all seeds: the weights are passed in."""
 
     @tf.function
-    def run(
-        parameters: dict[str, tf.Tensor], context: list[KeysValues], prompts: tf.Tensor, active: tf.Tensor
-    ) -> Decoded:
+    def run(parameters: dict[str, tf.Tensor], context: list[KeysValues], prompts: tf.Tensor) -> Decoded:
         settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
-        return search(Network(TINY, parameters), GRAMMAR, context, prompts, active, **settings)
+        return search(Network(TINY, parameters), GRAMMAR, context, prompts, **settings)
 
     return run
 
@@ -49,10 +48,9 @@ def graph_search(
     beam_size: int,
     context: list[KeysValues],
     prompts: np.ndarray = PROMPTS,
-    active: tuple[bool, ...] = (True, True, True),
 ) -> Decoded:
     run = compiled_search(beam_size)
-    return run(random_network(seed).parameters, context, tf.constant(prompts), tf.constant(active))
+    return run(random_network(seed).parameters, context, tf.constant(prompts))
 
 
 @tf.function
@@ -143,17 +141,24 @@ def test_a_row_does_not_depend_on_the_others() -> None:
     context = random_context(random_network(4), 3, seed=7)
     together = graph_search(4, 3, context)
     rows = [2, 0]
-    fewer = graph_search(4, 3, rows_of(context, rows), PROMPTS[rows], (True, True))
+    fewer = graph_search(4, 3, rows_of(context, rows), PROMPTS[rows])
     for part, whole in zip(fewer, together, strict=True):
         np.testing.assert_array_equal(part, tf.gather(whole, rows))
 
 
-def test_rows_that_fill_the_batch_are_not_waited_for() -> None:
-    context = random_context(random_network(4), 3, seed=8)
-    nobody = graph_search(4, 1, context, active=(False, False, False))
-    assert nobody.lengths.numpy().tolist() == [0, 0, 0]
-    everybody, first = graph_search(4, 1, context), graph_search(4, 1, context, active=(True, False, False))
-    assert first.tokens[0].numpy().tolist() == everybody.tokens[0].numpy().tolist()
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_batch_that_shrinks_finds_what_each_finds_in_full(beam_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # twelve windows that end at many lengths
+    network = random_network(4)
+    context = random_context(network, 12, seed=8)
+    prompts = np.repeat(PROMPTS[:1], 12, axis=0)
+    settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
+    found = [search(network, GRAMMAR, context, tf.constant(prompts), **settings)]
+    monkeypatch.setattr(decoding, "MOST_OPEN", -1.0)
+    found.append(search(network, GRAMMAR, context, tf.constant(prompts), **settings))
+    assert len(set(found[0].lengths.numpy().tolist())) > 1
+    for shrinking, full in zip(*found, strict=True):
+        np.testing.assert_array_equal(shrinking, full)
 
 
 def test_no_speech_is_of_the_whole_vocabulary_after_start_of_transcript() -> None:

@@ -52,9 +52,9 @@ def our_tokens(loaded: Loaded, beam_size: int, count: int) -> list[list[int]]:
 
     @tf.function
     def search_batch(audio: tf.Tensor) -> Decoded:
-        prompts, active = tf.fill([BATCH, 1], tokenizer.sot), tf.fill([BATCH], True)
+        prompts = tf.fill([BATCH, 1], tokenizer.sot)
         settings = {"beam_size": beam_size, "max_tokens": 224, "sot": Sot(0, tokenizer.no_speech)}
-        return search(network, grammar, audio_context(network, audio), prompts, active, **settings)
+        return search(network, grammar, audio_context(network, audio), prompts, **settings)
 
     found = [search_batch(loaded.audio[i : i + BATCH]) for i in range(0, count, BATCH)]
     return [

@@ -23,18 +23,17 @@ def _small_vocabulary(monkeypatch):
 
 
 @tf.function
-def run(parameters, context, prompts, active, temperature, numbers):
+def run(parameters, context, prompts, temperature, numbers):
     """One graph for the networks of all seeds: the weights are passed in."""
     sot = Sot(0, TINY_NO_SPEECH)
-    return sample(Network(TINY, parameters), GRAMMAR, context, prompts, active, temperature, numbers, sot=sot)
+    return sample(Network(TINY, parameters), GRAMMAR, context, prompts, temperature, numbers, sot=sot)
 
 
-def draw(network_seed, temperature, seeds=SEEDS, rows=(0, 1, 2), active=None):
+def draw(network_seed, temperature, seeds=SEEDS, rows=(0, 1, 2)):
     network = random_network(network_seed)
     context = tf.nest.map_structure(lambda t: tf.gather(t, list(rows)), random_context(network, 3, network_seed))
     prompts, numbers = PROMPTS[list(rows)], draw_numbers([seeds[row] for row in rows], N_DRAWS, MAX_TOKENS)
-    active = tf.constant([True] * len(rows) if active is None else active)
-    drawn = run(network.parameters, context, tf.constant(prompts), active, tf.constant(temperature), numbers)
+    drawn = run(network.parameters, context, tf.constant(prompts), tf.constant(temperature), numbers)
     return Decoded(*(part.numpy() for part in drawn))
 
 
@@ -69,15 +68,11 @@ def test_a_row_does_not_depend_on_the_rows_beside_it():
         assert turned.sum_logprobs[2 - row] == together.sum_logprobs[row]
 
 
-def test_rows_that_are_not_waited_for_change_nothing_for_the_others():
-    assert texts(draw(3, 1.0, active=[True, False, True]))[::2] == texts(draw(3, 1.0))[::2]
-
-
 def test_next_to_temperature_zero_it_is_greedy():
     network = random_network(4)
     context = random_context(network, 3, 4)
     settings = {"beam_size": 1, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
-    greedy = search(network, GRAMMAR, context, tf.constant(PROMPTS), tf.constant([True] * 3), **settings)
+    greedy = search(network, GRAMMAR, context, tf.constant(PROMPTS), **settings)
     drawn = draw(4, 1e-4)
     assert texts(drawn) == [
         row[:n].tolist() for row, n in zip(greedy.tokens.numpy(), greedy.lengths.numpy(), strict=True)
