@@ -1,4 +1,4 @@
-"""What a recogniser is: loaded once a process, it takes fixed-shape batches of windows and returns hypotheses."""
+"""What a recogniser is: loaded once a process, it takes windows of a few lengths and returns hypotheses."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,12 +39,12 @@ class DecodeOptions:
     short_windows: bool = True
 
 
-def most_tokens(window_s: float, max_tokens: int) -> int:
+def most_tokens(window_s: float) -> int:
     """How many tokens a window of this length may produce: a short one that goes in circles is not to go on for long.
 
     Nobody says what takes more; where that many come, the hypothesis is cut off and does not hold.
     """
-    return min(max_tokens, SPARE_TOKENS + math.ceil(TOKENS_A_SECOND * window_s))
+    return SPARE_TOKENS + math.ceil(TOKENS_A_SECOND * window_s)
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,11 @@ class Recognizer(Protocol):
     window_samples: int
     # samples that windows may be cut to, ascending, `window_samples` the last
     window_lengths: tuple[int, ...]
+    # whether it knows more than one language
+    multilingual: bool
 
-    def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
-        """Hypotheses for waveforms [n_windows, one of `window_lengths`] float32, zero-padded, in order.
+    def recognize(self, waveforms: Sequence[np.ndarray], languages: Sequence[str | None]) -> list[Hypothesis]:
+        """Hypotheses for waveforms [one of `window_lengths`] float32, zero-padded, in order.
 
         languages: one code a window; None asks the model to identify the language.
         Any n_windows is accepted. A row's numbers do not depend on the rows beside it, nor on how many there are.
@@ -112,28 +114,28 @@ class Recognizer(Protocol):
 
     def sample(
         self,
-        waveforms: np.ndarray,
+        waveforms: Sequence[np.ndarray],
         languages: Sequence[str],
         seeds: Sequence[int],
         holds: Callable[[int, Hypothesis], bool],
     ) -> list[list[Hypothesis]]:
-        """Other hypotheses for waveforms [n_windows, window_samples], drawn at rising temperatures.
+        """Other hypotheses for waveforms [one of `window_lengths`], drawn at rising temperatures.
 
         For each window those drawn until one `holds`, or all; `holds` is told which window it is of. seeds: what they
         are drawn by; equal seeds, equal draws.
         """
 
-    def search_wider(self, waveforms: np.ndarray, languages: Sequence[str]) -> list[Hypothesis]:
+    def search_wider(self, waveforms: Sequence[np.ndarray], languages: Sequence[str]) -> list[Hypothesis]:
         """Hypotheses of a wider search than that of `recognize`; an empty list where there is none."""
 
-    def align(self, waveforms: np.ndarray, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-        """The hypotheses for waveforms [n_windows, window_samples] with the words of their segments.
+    def align(self, waveforms: Sequence[np.ndarray], hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses for waveforms [one of `window_lengths`] with the words of their segments.
 
         They come back as they are where `DecodeOptions.word_timestamps` is off.
         """
 
-    def identify(self, waveforms: np.ndarray) -> list[dict[str, float]]:
-        """The probability of each language the model knows, for waveforms [n_windows, window_samples]."""
+    def identify(self, waveforms: Sequence[np.ndarray]) -> list[dict[str, float]]:
+        """The probability of each language the model knows, for waveforms [one of `window_lengths`]."""
 
     def warm_up(self) -> None:
         """Traces and compiles, so that the first real batch does not wait for it."""

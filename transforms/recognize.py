@@ -23,7 +23,7 @@ from transforms.recognized import RecognizedWindow
 from transforms.rescue import Rescued, misses_silence, needs_rescue, rescue
 from transforms.results import ResultStore, StagedFile, window_record
 from transforms.site import Site
-from transforms.takes import cut_length, moved, take_of, waveforms_of
+from transforms.takes import cut_length, moved, take_of
 from transforms.windows import Window
 
 log = logging.getLogger(__name__)
@@ -84,21 +84,22 @@ def recognize(
     """
 
     takes = [take_of(task.window, model.window_samples) for task in tasks]
-    lengths = [cut_length(take, model.window_lengths) for take in takes]
-    results: dict[int, RecognizedWindow | DoubtfulWindow] = {}
-    for length in sorted(set(lengths)):
-        # windows of a length together, and in a batch those that are about as long
-        chosen = sorted((i for i, n in enumerate(lengths) if n == length), key=lambda i: len(takes[i].samples))
+    # the language is told best from a whole window
+    whole = [model.multilingual and task.language is None for task in tasks]
+    lengths = [
+        model.window_samples if is_whole else cut_length(take, model.window_lengths)
+        for take, is_whole in zip(takes, whole, strict=True)
+    ]
 
-        def attempt(rows: Sequence[int], length: int = length) -> Sequence[Hypothesis]:
-            waveforms = waveforms_of([takes[i] for i in rows], length)
-            heard = model.recognize(waveforms, [tasks[i].language for i in rows])
-            return [moved(hypothesis, -takes[i].lead_s) for hypothesis, i in zip(heard, rows, strict=True)]
+    def attempt(rows: Sequence[int]) -> Sequence[Hypothesis]:
+        heard = model.recognize([takes[i].padded(lengths[i]) for i in rows], [tasks[i].language for i in rows])
+        return [moved(hypothesis, -takes[i].lead_s) for hypothesis, i in zip(heard, rows, strict=True)]
 
-        cut_s = length / SAMPLE_RATE_HZ if length < model.window_samples else None
-        for i, heard in zip(chosen, in_halves(chosen, attempt), strict=True):
-            results[i] = _first_result(tasks[i], heard, cut_s, prompt)
-    return [results[i] for i in range(len(tasks))]
+    # in a batch those that are about as long
+    rows = sorted(range(len(tasks)), key=lambda i: len(takes[i].samples))
+    found = dict(zip(rows, in_halves(rows, attempt), strict=True))
+    cuts_s = [length / SAMPLE_RATE_HZ if length < model.window_samples else None for length in lengths]
+    return [_first_result(task, found[i], cuts_s[i], prompt) for i, task in enumerate(tasks)]
 
 
 def _first_result(

@@ -50,7 +50,7 @@ def needs_rescue(window: Window, hypothesis: Hypothesis, scene: Scene) -> bool:
 
 def misses_silence(hypothesis: Hypothesis, cut_s: float) -> bool:
     """Whether a window that was cut to `cut_s` is better recognised with the silence that fills it up."""
-    is_cut_off = len(hypothesis.tokens) >= most_tokens(cut_s, len(hypothesis.tokens))
+    is_cut_off = len(hypothesis.tokens) >= most_tokens(cut_s)
     return not hypothesis.text or is_cut_off or says_silence(hypothesis) or hypothesis.avg_logprob < CUT_LOGPROB
 
 
@@ -131,7 +131,7 @@ def _try_again(
     doubted = [i for i, found in enumerate(candidates) if doubts(found[-1], scenes[i])]
     if doubted:
         sampled = model.sample(
-            waveforms[doubted],
+            [waveforms[i] for i in doubted],
             [languages[i] for i in doubted],
             [seed_of(windows[i].samples) for i in doubted],
             lambda k, hypothesis: not doubts(hypothesis, scenes[doubted[k]]),
@@ -147,13 +147,15 @@ def _try_again(
 
 
 def _with_words(
-    chosen: Sequence[Rescued], takes: Sequence[Take], waveforms: np.ndarray, model: Recognizer
+    chosen: Sequence[Rescued], takes: Sequence[Take], waveforms: Sequence[np.ndarray], model: Recognizer
 ) -> list[Rescued]:
     """Gives those that were sampled the word times that a search brings along."""
     sampled = [i for i, found in enumerate(chosen) if found.hypothesis.temperature > 0]
     timed: dict[int, Hypothesis] = {}
     if sampled:
-        aligned = model.align(waveforms[sampled], [moved(chosen[i].hypothesis, takes[i].lead_s) for i in sampled])
+        aligned = model.align(
+            [waveforms[i] for i in sampled], [moved(chosen[i].hypothesis, takes[i].lead_s) for i in sampled]
+        )
         timed = {i: moved(hypothesis, -takes[i].lead_s) for i, hypothesis in zip(sampled, aligned, strict=True)}
     return [replace(found, hypothesis=timed.get(i, found.hypothesis)) for i, found in enumerate(chosen)]
 

@@ -76,9 +76,9 @@ def _mean_square(samples: np.ndarray) -> float:
     return float(np.mean(np.square(samples, dtype=np.float64)))
 
 
-def waveforms_of(takes: Sequence[Take], window_samples: int) -> np.ndarray:
-    """[n_takes, window_samples] float32."""
-    return np.stack([take.padded(window_samples) for take in takes])
+def waveforms_of(takes: Sequence[Take], window_samples: int) -> list[np.ndarray]:
+    """[window_samples] float32 each."""
+    return [take.padded(window_samples) for take in takes]
 
 
 def moved(hypothesis: Hypothesis, by_s: float) -> Hypothesis:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.whisper import network as whisper
-from model.whisper.network import KeysValues, Network
+from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import ROWS_A_KERNEL, VECTOR_WIDTH, WINDOWS_A_PRODUCT, logsumexp
 from model.whisper.warping import warp
 
@@ -52,7 +52,7 @@ class Aligner:
         self._eot = eot
         self._read = _read_function(network, list(self._heads), eot)
 
-    def warm_up(self, context: list[KeysValues], sot_sequence: Sequence[int]) -> None:
+    def warm_up(self, context: AudioContext, sot_sequence: Sequence[int]) -> None:
         """Traces and compiles for texts of up to two sentences and for those of a window full of speech."""
         # a batch has at least two rows
         texts = [[0] * (size - len(sot_sequence) - 2) for size in TOKEN_BUCKETS[:2] if size <= self._n_text_ctx]
@@ -60,7 +60,7 @@ class Aligner:
 
     def align(
         self,
-        context: list[KeysValues],
+        context: AudioContext,
         sot_sequences: Sequence[Sequence[int]],
         texts: Sequence[Sequence[int]],
         n_positions: Sequence[int],
@@ -75,7 +75,7 @@ class Aligner:
         found: list[TokenTimes | None] = [None] * len(rows)
         if not readable:
             return found
-        tokens = _fill_up([rows[i] if i in readable else [] for i in range(context[0].keys.shape[0])], self._eot)
+        tokens = _fill_up([rows[i] if i in readable else [] for i in range(context.heard.shape[0])], self._eot)
         n_before = [len(sot) for sot in sot_sequences]
         targets = [(i, n_before[i] + k) for i in readable for k in range(len(texts[i]))]
         queries, probabilities = self._read(context, tokens, np.array(targets, np.int32))
@@ -87,7 +87,7 @@ class Aligner:
 
     def _starts(
         self,
-        context: list[KeysValues],
+        context: AudioContext,
         queries: list[tf.Tensor],
         row: int,
         n_before: int,
@@ -99,7 +99,7 @@ class Aligner:
         for (layer, heads), asked in zip(self._heads.items(), queries, strict=True):
             own = tf.gather(asked[row], heads)[:, :size]
             own_queries.append(tf.pad(own, [[0, 0], [0, size - own.shape[1]], [0, 0]]))
-            own_keys.append(self._whole_keys(tf.gather(context[layer].keys[row], heads)))
+            own_keys.append(self._whole_keys(tf.gather(context.layers[layer].keys[row], heads)))
         counts = (tf.constant(n_tokens), tf.constant(n_positions))
         starts, _ = token_starts(own_queries, own_keys, n_before, *counts)
         # one for each text token and one for the end
@@ -108,8 +108,8 @@ class Aligner:
     def _whole_keys(self, keys: tf.Tensor) -> tf.Tensor:
         """Keys of some heads as [n_heads, n_channels, n_audio_ctx] float32, zeros after those of a short window."""
         by_channel = tf.linalg.matrix_transpose(keys) if whisper.keeps_positions_first(keys) else keys
-        filling = [[0, 0], [0, 0], [0, self._n_audio_ctx - by_channel.shape[-1]]]
-        return tf.pad(tf.cast(by_channel, tf.float32), filling)
+        own = by_channel[..., : self._n_audio_ctx]
+        return tf.pad(tf.cast(own, tf.float32), [[0, 0], [0, 0], [0, self._n_audio_ctx - own.shape[-1]]])
 
 
 # it holds no weights: what is compiled for a shape serves every network of a process
@@ -171,13 +171,13 @@ def _fill_up(rows: Sequence[Sequence[int]], filling: int) -> np.ndarray:
 def _read_function(network: Network, layers: list[int], eot: int) -> Callable[..., tuple[list[tf.Tensor], tf.Tensor]]:
     """Tokens and the (row, position) of some -> what some layers ask at all, and the probabilities of what follows."""
     signature = [
-        whisper.context_spec(network, None),
+        whisper.context_spec(network),
         tf.TensorSpec([None, None], tf.int32),
         tf.TensorSpec([None, 2], tf.int32),
     ]
 
     @tf.function(input_signature=signature)
-    def read(context: list[KeysValues], tokens: tf.Tensor, before: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    def read(context: AudioContext, tokens: tf.Tensor, before: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         states, queries = read_text(network, layers, context, tokens)
         following = tf.gather_nd(tokens, before + [0, 1])
         return queries, following_probabilities(network, tf.gather_nd(states, before), following, eot)
@@ -186,7 +186,7 @@ def _read_function(network: Network, layers: list[int], eot: int) -> Callable[..
 
 
 def read_text(
-    network: Network, layers: list[int], context: list[KeysValues], tokens: tf.Tensor
+    network: Network, layers: list[int], context: AudioContext, tokens: tf.Tensor
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The decoder's states after tokens [n_batch, n], and what these layers asked of the audio at each of them.
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from model.whisper import network as whisper
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
-from model.whisper.network import KeysValues, Network
+from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import softmax
 
 # TensorFlow adds up a single row in another order than one of several, and a transcript is not to depend on its batch
@@ -69,20 +69,22 @@ class Searching(NamedTuple):
 
     # [n_left] which of the batch they are
     rows: tf.Tensor
+    # [n_left] tokens that are written at most
+    limits: tf.Tensor
     beam: Hypotheses
     ended: Ended
     # [n_left, beam_size, n_cached]
     visible: tf.Tensor
     cache: list[KeysValues]
-    context: list[KeysValues]
+    context: AudioContext
 
 
 def search(
     network: Network,
     grammar: Grammar,
-    context: list[KeysValues],
+    context: AudioContext,
     prompts: tf.Tensor,
-    limit: tf.Tensor | int,
+    limits: tf.Tensor,
     *,
     beam_size: int,
     max_tokens: int,
@@ -91,34 +93,33 @@ def search(
     """The best transcript of each window.
 
     context: of `network.audio_context`, for the batch, of at least LEAST_ROWS windows. prompts [n_batch, n_prompt]
-    hold start-of-transcript at `sot.position`. limit: tokens that are written at most, itself at most max_tokens.
-    Windows that are done leave the batch, so the others go on faster.
+    hold start-of-transcript at `sot.position`. limits [n_batch]: tokens that are written at most, themselves at most
+    max_tokens. Windows that are done leave the batch, so the others go on faster.
     """
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
     beam, ended = _nothing_written(grammar, n_batch, max_tokens)
     logits = whisper.filled_logits(network, states[:, -1:])
-    beam, ended, _ = _extend(grammar, 0, tf.equal(limit, 1), beam, ended, logits, beam_size)
+    beam, ended, _ = _extend(grammar, 0, limits, beam, ended, logits, beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
 
     def is_searching(step: tf.Tensor, state: Searching, _: Ended) -> tf.Tensor:
-        return (step < limit) & tf.reduce_any(state.ended.count < beam_size)
+        return tf.reduce_any(_are_open(step, state, beam_size))
 
     def write_token(step: tf.Tensor, state: Searching, found: Ended) -> tuple[tf.Tensor, Searching, Ended]:
-        state, found = _without_done(state, found, beam_size)
+        state, found = _without_done(step, state, found, beam_size)
         positions = tf.fill([beam_size], n_prompt + step - 1)
         alone = tf.eye(beam_size, batch_shape=[tf.shape(state.rows)[0]], dtype=tf.bool)
         visible = tf.concat([state.visible, alone], axis=-1)
         last = state.beam.tokens[:, :, step - 1]
         states, cache = whisper.decode(network, last, positions, visible, state.cache, state.context)
         logits = whisper.filled_logits(network, states)
-        is_last = tf.equal(step, limit - 1)
-        beam, ended, parents = _extend(grammar, step, is_last, state.beam, state.ended, logits, beam_size)
+        beam, ended, parents = _extend(grammar, step, state.limits, state.beam, state.ended, logits, beam_size)
         visible = tf.gather(visible, parents, batch_dims=1)
-        return step + 1, Searching(state.rows, beam, ended, visible, cache, state.context), found
+        return step + 1, Searching(state.rows, state.limits, beam, ended, visible, cache, state.context), found
 
-    state = Searching(tf.range(n_batch), beam, ended, visible, cache, context)
+    state = Searching(tf.range(n_batch), limits, beam, ended, visible, cache, context)
     loop = (tf.constant(1), state, ended)
     shapes = tf.nest.map_structure(_free, loop)
     growing = [KeysValues(_free(keys, -1), _free(values, -2)) for keys, values in cache]
@@ -128,9 +129,14 @@ def search(
     return Decoded(found.tokens, found.lengths, found.sum_logprobs, no_speech_probs)
 
 
-def _without_done(state: Searching, found: Ended, beam_size: int) -> tuple[Searching, Ended]:
+def _are_open(step: tf.Tensor, state: Searching, beam_size: int) -> tf.Tensor:
+    """[n_left] whether a window's best hypothesis may still come."""
+    return (step < state.limits) & (state.ended.count < beam_size)
+
+
+def _without_done(step: tf.Tensor, state: Searching, found: Ended, beam_size: int) -> tuple[Searching, Ended]:
     """Puts windows aside that are done, where they are many enough to be worth the moving of the others."""
-    is_open = state.ended.count < beam_size
+    is_open = _are_open(step, state, beam_size)
     n_rows, n_open = tf.size(is_open), tf.reduce_sum(tf.cast(is_open, tf.int32))
     n_left = tf.maximum(n_open, LEAST_ROWS)
 
@@ -157,7 +163,7 @@ def _put(found: Ended, state: Searching) -> Ended:
     )
 
 
-def read_prompt(network: Network, prompts: tf.Tensor, context: list[KeysValues]) -> tuple[tf.Tensor, list[KeysValues]]:
+def read_prompt(network: Network, prompts: tf.Tensor, context: AudioContext) -> tuple[tf.Tensor, list[KeysValues]]:
     """The decoder's states after each token of prompts [n_batch, n_prompt], and its cache."""
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     earlier = tf.linalg.band_part(tf.ones([1, n_prompt, n_prompt]), -1, 0) > 0
@@ -181,7 +187,7 @@ def _nothing_written(grammar: Grammar, n_batch: tf.Tensor, max_tokens: int) -> t
 def _extend(
     grammar: Grammar,
     step: tf.Tensor | int,
-    is_last: tf.Tensor,
+    limits: tf.Tensor,
     beam: Hypotheses,
     ended: Ended,
     logits: tf.Tensor,
@@ -194,7 +200,7 @@ def _extend(
     candidates, parents = _candidates(grammar, step, beam, logits, 2 * beam_size)
     ends = candidates.tokens[:, :, step] == grammar.eot
     best = tf.nest.map_structure(lambda tensor: tensor[:, :beam_size], candidates)
-    ended = _collect(step, ended, best, ends[:, :beam_size], is_last, beam_size)
+    ended = _collect(step, ended, best, ends[:, :beam_size], limits, beam_size)
     # equal values keep their order, so this is the likeliest of those that go on
     going_on = tf.math.top_k(tf.cast(~ends, tf.int32), beam_size).indices
     return _pick(candidates, going_on), ended, _pick(parents, going_on)
@@ -220,12 +226,13 @@ def _collect(
     ended: Ended,
     candidates: Hypotheses,
     ends: tf.Tensor,
-    is_last: tf.Tensor,
+    limits: tf.Tensor,
     beam_size: int,
 ) -> Ended:
     """`ended` with those of the candidates that end here, or all of them where this token is the last."""
+    is_last, is_open = (step == limits - 1)[:, None], ((step < limits) & (ended.count < beam_size))[:, None]
     lengths = tf.where(ends, step, step + 1)
-    counted = (ends | is_last) & (candidates.sum_logprobs > -np.inf) & (ended.count < beam_size)[:, None]
+    counted = (ends | is_last) & (candidates.sum_logprobs > -np.inf) & is_open
     scores = tf.where(counted, _score(candidates.sum_logprobs, lengths), -np.inf)
     best = tf.argmax(scores, axis=-1, output_type=tf.int32)[:, None]
     better = tf.reduce_max(scores, axis=-1) > _score(ended.sum_logprobs, ended.lengths)

@@ -39,6 +39,15 @@ class KeysValues(NamedTuple):
     values: tf.Tensor
 
 
+class AudioContext(NamedTuple):
+    """What the decoder attends to of a batch of windows."""
+
+    # of each layer of the decoder
+    layers: list[KeysValues]
+    # [n_batch, n_positions] which positions are of the window's own audio; the others only fill it up
+    heard: tf.Tensor
+
+
 def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray], precision: str = "float32") -> Network:
     """Lays a checkpoint's weights out for the functions below. precision: "float32" or "bfloat16"."""
     compute_dtype = tf.dtypes.as_dtype(precision)
@@ -82,24 +91,29 @@ def encode(network: Network, mel: tf.Tensor) -> tf.Tensor:
     return _normalize(parameters, "encoder.ln_post", x)
 
 
-def audio_context(network: Network, audio: tf.Tensor) -> list[KeysValues]:
-    """What each decoder layer attends to in encoder outputs [..., n_positions, n_audio_state]."""
+def audio_context(network: Network, audio: tf.Tensor, n_positions: tf.Tensor | int | None = None) -> AudioContext:
+    """What the decoder attends to in encoder outputs [..., n, n_audio_state], filled up to n_positions."""
+    n_filling = 0 if n_positions is None else n_positions - tf.shape(audio)[-2]
+    filling = [[0, 0]] * (audio.shape.rank - 2) + [[0, n_filling], [0, 0]]
+    heard = tf.pad(tf.ones(tf.shape(audio)[:-1], tf.bool), filling[:-1])
+    audio = tf.pad(audio, filling)
     context = []
     for layer in range(network.dims.n_text_layer):
         of_layer = f"decoder.blocks.{layer}.cross_attn.key_value"
         projected = _linear(network.parameters, of_layer, tf.cast(audio, network.compute_dtype))
         keys, values = (_split_heads(part, network.dims.n_text_head) for part in tf.split(projected, 2, axis=-1))
         context.append(KeysValues(keys if keeps_positions_first(keys) else tf.linalg.matrix_transpose(keys), values))
-    return context
+    return AudioContext(context, heard)
 
 
-def context_spec(network: Network, n_batch: int | None, n_positions: int | None = None) -> list[KeysValues]:
+def context_spec(network: Network, n_batch: int | None = None, n_positions: int | None = None) -> AudioContext:
     """The shapes of `audio_context` for a batch."""
     dims, compute = network.dims, network.compute_dtype
     n_channels = dims.n_text_state // dims.n_text_head
     values = tf.TensorSpec([n_batch, dims.n_text_head, n_positions, n_channels], compute)
     keys = tf.TensorSpec([n_batch, dims.n_text_head, n_channels, n_positions], compute)
-    return [KeysValues(values if keeps_positions_first(values) else keys, values)] * dims.n_text_layer
+    layer = KeysValues(values if keeps_positions_first(values) else keys, values)
+    return AudioContext([layer] * dims.n_text_layer, tf.TensorSpec([n_batch, n_positions], tf.bool))
 
 
 def keeps_positions_first(keys: tf.Tensor | tf.TensorSpec) -> bool:
@@ -121,7 +135,7 @@ def decode(
     positions: tf.Tensor,
     visible: tf.Tensor,
     cache: list[KeysValues],
-    context: list[KeysValues],
+    context: AudioContext,
 ) -> tuple[tf.Tensor, list[KeysValues]]:
     """Reads tokens [n_batch, n_new] at positions [n_new]; what comes back is their state [n_batch, n_new, n_text_state]
     and the cache with them appended.
@@ -140,7 +154,7 @@ def decode_with_queries(
     positions: tf.Tensor,
     visible: tf.Tensor,
     cache: list[KeysValues],
-    context: list[KeysValues],
+    context: AudioContext,
 ) -> tuple[tf.Tensor, list[KeysValues], list[tf.Tensor]]:
     """As `decode`, and what each layer asked of the audio: queries [n_batch, n_head, n_new, n_channels].
 
@@ -149,6 +163,7 @@ def decode_with_queries(
     dims, parameters = network.dims, network.parameters
     x = embed(network, tokens) + tf.gather(parameters["decoder.positional_embedding"], positions)
     grown, asked = [], []
+    heard = context.heard[:, None, None]
     for layer in range(dims.n_text_layer):
         block = f"decoder.blocks.{layer}"
         normalized = _normalize(parameters, f"{block}.attn_ln", x)
@@ -159,7 +174,9 @@ def decode_with_queries(
         normalized = _normalize(parameters, f"{block}.cross_attn_ln", x)
         queries = _split_heads(_linear(parameters, f"{block}.cross_attn.query", normalized), dims.n_text_head)
         asked.append(queries)
-        x = x + _linear(parameters, f"{block}.cross_attn.out", _merge_heads(_attend(queries, context[layer])))
+        x = x + _linear(
+            parameters, f"{block}.cross_attn.out", _merge_heads(_attend(queries, context.layers[layer], heard))
+        )
         x = x + _feed_forward(parameters, block, x)
     return _normalize(parameters, "decoder.ln", x), grown, asked
 
@@ -193,12 +210,11 @@ def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.T
     return _linear(parameters, f"{attention}.out", _merge_heads(tf.matmul(weights, values)))
 
 
-def _attend(queries: tf.Tensor, memory: KeysValues, visible: tf.Tensor | None = None) -> tf.Tensor:
+def _attend(queries: tf.Tensor, memory: KeysValues, visible: tf.Tensor) -> tf.Tensor:
     """Queries [..., n_head, n_queries, n_channels] float32 -> their mixture of the values, of the same shape."""
     scores = tf.cast(attention_scores(queries, memory.keys), tf.float32)
-    if visible is not None:
-        # not a sum: TensorFlow fuses it with the product before, which takes a hundred times as long
-        scores = tf.where(visible, scores, -np.inf)
+    # not a sum: TensorFlow fuses it with the product before, which takes a hundred times as long
+    scores = tf.where(visible, scores, -np.inf)
     weights = tf.cast(rowwise.softmax(scores), memory.values.dtype)
     return tf.cast(tf.matmul(weights, memory.values), tf.float32)
 

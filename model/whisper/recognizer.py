@@ -1,10 +1,10 @@
 """A Whisper checkpoint as a recogniser: waveforms in, hypotheses out, TensorFlow from the samples to the tokens."""
 
+import math
 import os
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -18,19 +18,23 @@ from model.whisper.checkpoint import Checkpoint
 from model.whisper.decoding import LEAST_ROWS, Decoded, Sot
 from model.whisper.functions import encode_function, language_function, sample_function, search_function
 from model.whisper.grammar import Grammar
-from model.whisper.network import KeysValues, build_network
-from model.whisper.rowwise import WINDOWS_A_PRODUCT
+from model.whisper.network import AudioContext, build_network
+from model.whisper.rowwise import VECTOR_WIDTH, WINDOWS_A_PRODUCT
 from model.whisper.sampling import draw_numbers
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.words import add_words
 
 Row = TypeVar("Row")
+# of windows, float32 at SAMPLE_RATE_HZ
+Waveforms = Sequence[np.ndarray]
 
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
 # what short windows are cut to: 10.24, 15.36, 20.48 and 25.6 s, whole registers of positions
 SHORT_WINDOW_POSITIONS = (512, 768, 1024, 1280)
+# to what the positions of short windows are filled up for the decoder, so that batches mix windows of several lengths
+SHORT_CONTEXT_POSITIONS = (768,)
 # a batch of fewer windows is not split between processors
 LEAST_SPLIT_WINDOWS = 4
 # Radford et al. 2022, section 4.5
@@ -57,6 +61,9 @@ class WhisperRecognizer:
         short = [n for n in SHORT_WINDOW_POSITIONS if n < n_positions] if options.short_windows else []
         self.window_lengths = tuple(n * POSITION_SAMPLES for n in (*short, n_positions))
         self.window_samples = self.window_lengths[-1]
+        whole = VECTOR_WIDTH * math.ceil(n_positions / VECTOR_WIDTH)
+        self._context_positions = (*(n for n in SHORT_CONTEXT_POSITIONS if n in short), whole)
+        self.multilingual = tokenizer.multilingual
         self._tokenizer = tokenizer
         self._task = options.task
         self._batch_windows = min(batch_windows, WINDOWS_A_PRODUCT)
@@ -80,100 +87,114 @@ class WhisperRecognizer:
 
     def warm_up(self) -> None:
         """Traces all that recognising runs, so that the first batch is as fast as the next."""
-        silence = np.zeros([1, self.window_lengths[0]], np.float32)
+        silence = [np.zeros(self.window_lengths[0], np.float32)]
         self.recognize(silence, [None])
         if self._aligner:
             self._aligner.warm_up(self._listen(silence), self._tokenizer.sot_sequence("en", self._task))
 
-    def recognize(self, waveforms: np.ndarray, languages: Sequence[str | None]) -> list[Hypothesis]:
-        """Hypotheses for waveforms [n_windows, window_samples] float32, zero-padded, in order.
+    def recognize(self, waveforms: Waveforms, languages: Sequence[str | None]) -> list[Hypothesis]:
+        """Hypotheses for waveforms [one of `window_lengths`] float32, zero-padded, in order.
 
         languages: one code a window; None asks the model to identify the language. BeamscribeError for a language
         that the model does not know.
         """
         self._check_languages(languages)
-        return self._in_batches(
-            lambda rows: self._recognize_batch(waveforms[rows], languages[rows], self._search), len(waveforms)
-        )
+        return self._search_all(self._search, waveforms, languages)
 
     def sample(
         self,
-        waveforms: np.ndarray,
+        waveforms: Waveforms,
         languages: Sequence[str],
         seeds: Sequence[int],
         holds: Callable[[int, Hypothesis], bool],
     ) -> list[list[Hypothesis]]:
-        """Other hypotheses for waveforms [n_windows, window_samples], drawn at rising temperatures.
+        """Other hypotheses for waveforms [one of `window_lengths`], drawn at rising temperatures.
 
         For each window those drawn until one `holds`, or all; `holds` is told which window it is of. seeds: what they
         are drawn by; equal seeds, equal draws.
         """
         self._check_languages(languages)
 
-        def draw(rows: slice) -> list[list[Hypothesis]]:
+        def draw(rows: list[int], batch: Waveforms) -> list[list[Hypothesis]]:
             return self._sample_batch(
-                waveforms[rows], languages[rows], seeds[rows], partial(_holds_from, rows.start, holds)
+                batch, [languages[i] for i in rows], [seeds[i] for i in rows], lambda k, h: holds(rows[k], h)
             )
 
-        return self._in_batches(draw, len(waveforms))
+        return self._in_batches(draw, waveforms)
 
-    def search_wider(self, waveforms: np.ndarray, languages: Sequence[str]) -> list[Hypothesis]:
+    def search_wider(self, waveforms: Waveforms, languages: Sequence[str]) -> list[Hypothesis]:
         """Hypotheses of a beam of RESCUE_BEAM_SIZE; an empty list where `recognize` searches as widely."""
         if self._search_wider is None:
             return []
         self._check_languages(languages)
-        wider = self._search_wider
-        return self._in_batches(
-            lambda rows: self._recognize_batch(waveforms[rows], languages[rows], wider), len(waveforms)
-        )
+        return self._search_all(self._search_wider, waveforms, languages)
 
-    def align(self, waveforms: np.ndarray, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-        """The hypotheses for waveforms [n_windows, window_samples] with the words of their segments.
+    def align(self, waveforms: Waveforms, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The hypotheses for waveforms [one of `window_lengths`] with the words of their segments.
 
         They come back as they are where `DecodeOptions.word_timestamps` is off.
         """
         if self._aligner is None:
             return list(hypotheses)
 
-        def add_words(rows: slice) -> list[Hypothesis]:
-            return self._add_words(waveforms[rows], self._listen(waveforms[rows]), hypotheses[rows])
+        def add_words(rows: list[int], batch: Waveforms) -> list[Hypothesis]:
+            return self._add_words(batch, self._listen(batch), [hypotheses[i] for i in rows])
 
-        return self._in_batches(add_words, len(waveforms))
+        return self._in_batches(add_words, waveforms)
 
-    def identify(self, waveforms: np.ndarray) -> list[dict[str, float]]:
-        """The probability of each language the model knows, for waveforms [n_windows, window_samples]."""
+    def identify(self, waveforms: Waveforms) -> list[dict[str, float]]:
+        """The probability of each language the model knows, for waveforms [one of `window_lengths`]."""
         if not self._tokenizer.multilingual:
             return [{"en": 1.0}] * len(waveforms)
         codes = list(self._tokenizer.language_tokens)
 
-        def ask(rows: slice) -> list[list[float]]:
-            batch = waveforms[rows]
-            return self._language_probs(self._listen(batch)).numpy()[: len(batch)].tolist()
+        def ask(rows: list[int], batch: Waveforms) -> list[dict[str, float]]:
+            probs = self._language_probs(self._listen(batch)).numpy().tolist()
+            return [dict(zip(codes, probs[k], strict=True)) for k in range(len(rows))]
 
-        return [dict(zip(codes, row, strict=True)) for row in self._in_batches(ask, len(waveforms))]
+        return self._in_batches(ask, waveforms)
 
-    def _in_batches(self, work: Callable[[slice], list[Row]], n_windows: int) -> list[Row]:
+    def _search_all(
+        self, search: Callable[..., Decoded], waveforms: Waveforms, languages: Sequence[str | None]
+    ) -> list[Hypothesis]:
+        return self._in_batches(
+            lambda rows, batch: self._recognize_batch(batch, [languages[i] for i in rows], search), waveforms
+        )
+
+    def _in_batches(self, work: Callable[[list[int], Waveforms], list[Row]], waveforms: Waveforms) -> list[Row]:
         """What `work` makes of all windows, batch by batch, as many at once as there are processors.
 
         Small batches at once are faster than a large one whose every operation is spread over the processors.
         """
-        share = max(-(-n_windows // self._n_threads), LEAST_SPLIT_WINDOWS)
-        size = min(share, self._batch_windows)
-        batches = [slice(start, start + size) for start in range(0, n_windows, size)]
-        return [row for rows in self._pool.map(work, batches) for row in rows]
+        size = min(self._batch_windows, max(-(-len(waveforms) // self._n_threads), LEAST_SPLIT_WINDOWS))
+        filled = [self._filled_positions(len(waveform)) for waveform in waveforms]
+        batches: list[list[int]] = []
+        for n_positions in sorted(set(filled), reverse=True):
+            rows = [i for i, own in enumerate(filled) if own == n_positions]
+            batches += [part.tolist() for part in np.array_split(rows, -(-len(rows) // size))]
+        found: dict[int, Row] = {}
+        done = self._pool.map(lambda rows: work(rows, [waveforms[i] for i in rows]), batches)
+        for rows, results in zip(batches, done, strict=True):
+            found.update(zip(rows, results, strict=True))
+        return [found[i] for i in range(len(waveforms))]
+
+    def _filled_positions(self, n_samples: int) -> int:
+        """The positions that a window's are filled up to for the decoder: its numbers depend on how many there are."""
+        return next(n for n in self._context_positions if n * POSITION_SAMPLES >= n_samples)
 
     def _recognize_batch(
-        self, waveforms: np.ndarray, languages: Sequence[str | None], search: Callable[..., Decoded]
+        self, waveforms: Waveforms, languages: Sequence[str | None], search: Callable[..., Decoded]
     ) -> list[Hypothesis]:
         context = self._listen(waveforms)
         spoken = self._identify(context, languages)
-        limit = most_tokens(waveforms.shape[1] / SAMPLE_RATE_HZ, self._max_tokens)
-        decoded = _to_numpy(search(context, self._prompts([code for code, _ in spoken]), limit))
+        limits = [min(self._max_tokens, most_tokens(len(waveform) / SAMPLE_RATE_HZ)) for waveform in waveforms]
+        prompts = self._prompts([code for code, _ in spoken])
+        decoded = _to_numpy(search(context, prompts, limits + limits[:1] * (len(prompts) - len(limits))))
         heard = [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
         return self._add_words(waveforms, context, heard)
 
     def _add_words(
-        self, waveforms: np.ndarray, context: list[KeysValues], hypotheses: Sequence[Hypothesis]
+        self, waveforms: Waveforms, context: AudioContext, hypotheses: Sequence[Hypothesis]
     ) -> list[Hypothesis]:
         if self._aligner is None:
             return list(hypotheses)
@@ -192,7 +213,7 @@ class WhisperRecognizer:
 
     def _sample_batch(
         self,
-        waveforms: np.ndarray,
+        waveforms: Waveforms,
         languages: Sequence[str],
         seeds: Sequence[int],
         holds: Callable[[int, Hypothesis], bool],
@@ -213,9 +234,13 @@ class WhisperRecognizer:
                 break
         return drawn
 
-    def _listen(self, waveforms: np.ndarray) -> list[KeysValues]:
+    def _listen(self, waveforms: Waveforms) -> AudioContext:
         """What the decoder attends to; a window that is alone stands there twice."""
-        context = self._encode(waveforms)
+        n_samples = [len(waveform) for waveform in waveforms]
+        filled = np.zeros([len(waveforms), max(n_samples)], np.float32)
+        for row, waveform in zip(filled, waveforms, strict=True):
+            row[: len(waveform)] = waveform
+        context = self._encode(filled, n_samples, self._filled_positions(max(n_samples)))
         if len(waveforms) >= LEAST_ROWS:
             return context
         return tf.nest.map_structure(lambda tensor: tf.concat([tensor] * LEAST_ROWS, axis=0), context)
@@ -225,7 +250,7 @@ class WhisperRecognizer:
         prompts = [self._earlier + self._tokenizer.sot_sequence(code, self._task) for code in languages]
         return np.array(prompts + prompts[:1] * (LEAST_ROWS - len(prompts)), np.int32)
 
-    def _identify(self, context: list[KeysValues], languages: Sequence[str | None]) -> list[tuple[str, float | None]]:
+    def _identify(self, context: AudioContext, languages: Sequence[str | None]) -> list[tuple[str, float | None]]:
         """The language of each row and, where the model was asked, the probability it gave it."""
         if not self._tokenizer.multilingual:
             return [("en", None)] * len(languages)
@@ -264,10 +289,6 @@ class WhisperRecognizer:
         for code in languages:
             if code is not None and code not in known:
                 raise BeamscribeError(f"the model does not know the language {code!r}: it knows {', '.join(known)}")
-
-
-def _holds_from(start: int, holds: Callable[[int, Hypothesis], bool], row: int, hypothesis: Hypothesis) -> bool:
-    return holds(start + row, hypothesis)
 
 
 def _count_positions(waveform: np.ndarray) -> int:

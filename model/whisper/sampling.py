@@ -12,7 +12,7 @@ import tensorflow as tf
 from model.whisper import network as whisper
 from model.whisper.decoding import Decoded, Sot, no_speech_probabilities, read_prompt
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
-from model.whisper.network import KeysValues, Network
+from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import softmax
 
 # tokens beyond the likeliest are not drawn: together they hold next to nothing at temperatures up to 1
@@ -28,7 +28,7 @@ def draw_numbers(seeds: list[int], n_draws: int, max_tokens: int) -> np.ndarray:
 def sample(
     network: Network,
     grammar: Grammar,
-    context: list[KeysValues],
+    context: AudioContext,
     prompts: tf.Tensor,
     temperature: tf.Tensor,
     numbers: tf.Tensor,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from model.whisper import decoding
 from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.grammar import advance, at_start, continuations
-from model.whisper.network import KeysValues, Network, logits
+from model.whisper.network import AudioContext, Network, logits
 from tests.model.whisper_helpers import TINY, TINY_NO_SPEECH, TINY_SOT, random_context, random_network
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
 
@@ -27,7 +27,7 @@ class Plain(NamedTuple):
     logprob: float
 
 
-def rows_of(context: list[KeysValues], rows: list[int]) -> list[KeysValues]:
+def rows_of(context: AudioContext, rows: list[int]) -> AudioContext:
     return tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), context)
 
 
@@ -36,9 +36,9 @@ def compiled_search(beam_size: int) -> Callable[..., Decoded]:
     """One graph for the networks of all seeds: the weights are passed in."""
 
     @tf.function
-    def run(parameters: dict[str, tf.Tensor], context: list[KeysValues], prompts: tf.Tensor) -> Decoded:
+    def run(parameters: dict[str, tf.Tensor], context: AudioContext, prompts: tf.Tensor, limits: tf.Tensor) -> Decoded:
         settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
-        return search(Network(TINY, parameters), GRAMMAR, context, prompts, **settings)
+        return search(Network(TINY, parameters), GRAMMAR, context, prompts, limits, **settings)
 
     return run
 
@@ -46,22 +46,23 @@ def compiled_search(beam_size: int) -> Callable[..., Decoded]:
 def graph_search(
     seed: int,
     beam_size: int,
-    context: list[KeysValues],
+    context: AudioContext,
     prompts: np.ndarray = PROMPTS,
+    limits: tuple[int, ...] = (MAX_TOKENS,) * 3,
 ) -> Decoded:
     run = compiled_search(beam_size)
-    return run(random_network(seed).parameters, context, tf.constant(prompts))
+    return run(random_network(seed).parameters, context, tf.constant(prompts), tf.constant(limits[: len(prompts)]))
 
 
 @tf.function
-def read(parameters: dict[str, tf.Tensor], context: list[KeysValues], tokens: tf.Tensor) -> tf.Tensor:
+def read(parameters: dict[str, tf.Tensor], context: AudioContext, tokens: tf.Tensor) -> tf.Tensor:
     """Scores of what follows each of the tokens of one window."""
     network = Network(TINY, parameters)
     states, _ = read_prompt(network, tokens, context)
     return logits(network, states)[0]
 
 
-def plain_reader(network: Network, context: list[KeysValues]) -> Callable[[list[int], int], dict[int, float]]:
+def plain_reader(network: Network, context: AudioContext) -> Callable[[list[int], int], dict[int, float]]:
     """Tokens of one window and how many of them are the prompt -> token -> log-probability of the next."""
 
     def next_logprobs(tokens: list[int], n_prompt: int) -> dict[int, float]:
@@ -78,7 +79,7 @@ def plain_reader(network: Network, context: list[KeysValues]) -> Callable[[list[
     return next_logprobs
 
 
-def plain_search(network: Network, context: list[KeysValues], prompt: list[int], beam_size: int) -> Plain:
+def plain_search(network: Network, context: AudioContext, prompt: list[int], beam_size: int) -> Plain:
     next_logprobs = plain_reader(network, context)
     beam, ended = [Plain((), 0.0)], []
     for step in range(MAX_TOKENS):
@@ -147,15 +148,26 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
+def test_each_window_has_its_own_limit(beam_size: int) -> None:
+    context = random_context(random_network(3), 3, seed=7)
+    together = graph_search(3, beam_size, context, limits=(MAX_TOKENS, 1, 3))
+    for row, limit in enumerate((MAX_TOKENS, 1, 3)):
+        alone = graph_search(3, beam_size, rows_of(context, [row, row]), PROMPTS[[row, row]], (limit, limit))
+        assert alone.lengths[0] <= limit
+        for part, whole in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(part[0], whole[row])
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
 def test_a_batch_that_shrinks_finds_what_each_finds_in_full(beam_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # twelve windows that end at many lengths
     network = random_network(4)
     context = random_context(network, 12, seed=8)
     prompts = np.repeat(PROMPTS[:1], 12, axis=0)
     settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
-    found = [search(network, GRAMMAR, context, tf.constant(prompts), **settings)]
+    found = [search(network, GRAMMAR, context, tf.constant(prompts), tf.fill([12], MAX_TOKENS), **settings)]
     monkeypatch.setattr(decoding, "MOST_OPEN", -1.0)
-    found.append(search(network, GRAMMAR, context, tf.constant(prompts), **settings))
+    found.append(search(network, GRAMMAR, context, tf.constant(prompts), tf.fill([12], MAX_TOKENS), **settings))
     assert len(set(found[0].lengths.numpy().tolist())) > 1
     for shrinking, full in zip(*found, strict=True):
         np.testing.assert_array_equal(shrinking, full)

@@ -20,8 +20,8 @@ def test_shapes_follow_the_dimensions() -> None:
     audio = encode(network, tf.zeros([80, 24]))
     assert audio.shape == (TINY.n_audio_ctx, TINY.n_audio_state)
     context = audio_context(network, audio)
-    assert [tuple(keys.shape) for keys, _ in context] == [(2, 8, 12)] * 2
-    assert [tuple(values.shape) for _, values in context] == [(2, 12, 8)] * 2
+    assert [tuple(keys.shape) for keys, _ in context.layers] == [(2, 8, 12)] * 2
+    assert [tuple(values.shape) for _, values in context.layers] == [(2, 12, 8)] * 2
     states, cache = read_prompt(network, tf.constant(TOKENS), random_context(network, 2, seed=1))
     assert states.shape == (2, 5, TINY.n_text_state)
     assert logits(network, states).shape == (2, 5, TINY.n_vocab)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from model.errors import BeamscribeError
+from model.precision import PRECISIONS
 from model.recognizer import DecodeOptions, Hypothesis, TimedText, TimedWord
 from model.whisper.audio import log_mel
 from model.whisper.checkpoint import load_checkpoint
@@ -86,6 +87,30 @@ def test_a_window_is_heard_alike_in_any_company(english: WhisperRecognizer, tiny
     assert twice == together[::-1] + together
     one_by_one = load(tiny_en, batch_windows=1, beam_size=2)
     assert one_by_one.recognize(windows, [None] * N_WINDOWS) == together
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_windows_of_several_lengths_are_heard_alike_in_any_company(
+    precision: str, tiny_en: Path, windows: np.ndarray
+) -> None:
+    recognizer = load(tiny_en, batch_windows=8, beam_size=5, precision=precision)
+    assert [length / 320 for length in recognizer.window_lengths] == [512, 768, 1024, 1280, 1500]
+    cut = [window[:length] for window in windows for length in recognizer.window_lengths]
+    together = recognizer.recognize(cut, ["en"] * len(cut))
+    assert [recognizer.recognize([window], ["en"])[0] for window in cut] == together
+    order = np.random.default_rng(5).permutation(len(cut)).tolist()
+    assert recognizer.recognize([cut[i] for i in order], ["en"] * len(cut)) == [together[i] for i in order]
+    # what was said in the first ten seconds stands in all of them
+    assert all(hypothesis.text.startswith("Chapter 17") for hypothesis in together[-5:])
+
+
+def test_in_bfloat16_the_same_is_heard(tiny_en: Path, windows: np.ndarray) -> None:
+    heard = [load(tiny_en, 4, precision=p, word_timestamps=True).recognize(windows, ["en"] * 3) for p in PRECISIONS]
+    for exact, fast in zip(*heard, strict=True):
+        assert fast.text == exact.text
+        assert fast.avg_logprob == pytest.approx(exact.avg_logprob, abs=0.02)
+        starts_s = [[word.start_s for word in words_of(hypothesis)] for hypothesis in (exact, fast)]
+        assert np.abs(np.subtract(*starts_s)).mean() < 0.05
 
 
 def test_threads_share_a_recognizer_and_its_graphs(english: WhisperRecognizer, windows: np.ndarray) -> None:

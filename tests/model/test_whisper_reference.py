@@ -54,7 +54,14 @@ def our_tokens(loaded: Loaded, beam_size: int, count: int) -> list[list[int]]:
     def search_batch(audio: tf.Tensor) -> Decoded:
         prompts = tf.fill([BATCH, 1], tokenizer.sot)
         settings = {"beam_size": beam_size, "max_tokens": 224, "sot": Sot(0, tokenizer.no_speech)}
-        return search(network, grammar, audio_context(network, audio), prompts, **settings)
+        return search(
+            network,
+            grammar,
+            audio_context(network, audio),
+            prompts,
+            tf.fill([BATCH], settings["max_tokens"]),
+            **settings,
+        )
 
     found = [search_batch(loaded.audio[i : i + BATCH]) for i in range(0, count, BATCH)]
     return [

@@ -72,7 +72,7 @@ def test_next_to_temperature_zero_it_is_greedy():
     network = random_network(4)
     context = random_context(network, 3, 4)
     settings = {"beam_size": 1, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
-    greedy = search(network, GRAMMAR, context, tf.constant(PROMPTS), **settings)
+    greedy = search(network, GRAMMAR, context, tf.constant(PROMPTS), tf.fill([3], MAX_TOKENS), **settings)
     drawn = draw(4, 1e-4)
     assert texts(drawn) == [
         row[:n].tolist() for row, n in zip(greedy.tokens.numpy(), greedy.lengths.numpy(), strict=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from model.recognizer import SAMPLE_RATE_HZ
 from model.whisper.dimensions import Dimensions, weight_shapes
 from model.whisper.grammar import Grammar
-from model.whisper.network import KeysValues, Network, audio_context, build_network, encode
+from model.whisper.network import AudioContext, Network, audio_context, build_network, encode
 
 WINDOW_SAMPLES = 480_000
 TINY = Dimensions(
@@ -38,7 +38,7 @@ def random_network(seed: int) -> Network:
     return build_network(TINY, {name: weight.astype(np.float32) for name, weight in weights.items()})
 
 
-def random_context(network: Network, n_batch: int, seed: int) -> list[KeysValues]:
+def random_context(network: Network, n_batch: int, seed: int) -> AudioContext:
     mels = np.random.default_rng(seed).normal(0, 1, [n_batch, TINY.n_mels, 2 * TINY.n_audio_ctx]).astype(np.float32)
     return audio_context(network, tf.stack([encode(network, mel) for mel in mels]))
 

@@ -15,12 +15,14 @@ def window(index, length_s=1.0):
 
 class Model:
     window_samples = 480_000
+    window_lengths = (480_000,)
+    multilingual = False
 
     def __init__(self, *answers):
         self.answers = answers
 
     def identify(self, waveforms):
-        assert waveforms.shape == (len(self.answers), self.window_samples)
+        assert [len(row) for row in waveforms] == [self.window_samples] * len(self.answers)
         return list(self.answers)
 
 

@@ -13,13 +13,15 @@ class Listener:
     """Hears the level of a window, and cannot stand the number 13."""
 
     window_samples = 480_000
+    window_lengths = (480_000,)
+    multilingual = False
 
     def __init__(self):
         self.batches = []
 
     def recognize(self, waveforms, languages):
         self.batches.append(len(waveforms))
-        if 13 in waveforms.max(axis=1):
+        if 13 in [row.max() for row in waveforms]:
             raise ArithmeticError("thirteen")
         return [
             Hypothesis((), f"{row.max():g}", (), 0.0, 0.0, 1.0, 0.0, language or "xx", None)

@@ -45,6 +45,8 @@ class Model:
     """Answers with hypotheses from a list, and notes what it was given."""
 
     window_samples = 480_000
+    window_lengths = (480_000,)
+    multilingual = False
 
     def __init__(self, heard=(), draws=(), wider=()):
         self.heard, self.draws, self.wider, self.given, self.seeds = list(heard), list(draws), list(wider), [], []

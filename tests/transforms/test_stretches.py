@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from model.recognizer import DecodeOptions
+from model.registry import resolve_model
 from tests.conftest import REPOSITORY
 from transforms import storage
 from transforms.assets import Asset, StagedWindows, WorkItem
 from transforms.heard import Heard
 from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions
-from transforms.recognize import WindowTask
+from transforms.recognize import ModelUse, WindowTask
 from transforms.site import Site
 from transforms.speech import SpeechOptions
 from transforms.stretches import read_stretch, write_stretch
@@ -38,11 +39,10 @@ def test_windows_come_back_to_the_last_bit(tmp_path):
 @pytest.fixture
 def listened(tiny_en, monkeypatch, tmp_path):
     """listened(DoFn class, item, *arguments): all that the step yields."""
-    from model.registry import resolve_model
 
     def run(step_class, item, *arguments):
         options = ListenOptions("separate", "en", SPEECH)
-        step = step_class(options, resolve_model("tiny.en"), DecodeOptions(), Site(), *arguments)
+        step = step_class(options, ModelUse(resolve_model("tiny.en"), DecodeOptions(), 4), Site(), *arguments)
         step.setup()
         try:
             return [getattr(found, "value", found) for found in step.process(item)]

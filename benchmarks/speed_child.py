@@ -1,0 +1,158 @@
+"""One engine in a process of its own, for `benchmarks/speed.py`: it loads once and hears what it is told to.
+
+Started as `python benchmarks/speed_child.py ENGINE BEAM_SIZE THREADS MODEL_FOLDER`. Prints a line of JSON when it has
+loaded; then for every line of JSON on standard input, a list of paths, one more: seconds, texts and peak memory so far.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+Hear = Callable[[Sequence[str]], list[str]]
+
+
+def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None = None, exact: bool = False) -> Hear:
+    """Our recogniser without the pipeline: decoding, search for speech, both passes with all guards."""
+    import numpy as np
+    from peers import read_samples
+
+    from model.precision import fastest_precision
+    from model.recognizer import BATCH_WINDOWS, SAMPLE_RATE_HZ, DecodeOptions
+    from model.registry import load_recognizer, resolve_model
+    from model.vad import load_detector
+    from transforms.assets import Asset, WorkItem
+    from transforms.recognize import (
+        POOL_BATCHES,
+        DoubtfulWindow,
+        RecognizedWindow,
+        WindowTask,
+        recognize,
+        recognize_again,
+    )
+    from transforms.speech import SpeechOptions
+    from transforms.windows import cut_windows
+
+    options = DecodeOptions(
+        beam_size=beam_size,
+        word_timestamps=False,
+        precision=precision or fastest_precision(),
+        short_windows=not exact,
+    )
+    model, detector = load_recognizer(resolve_model(folder), options), load_detector()
+    pool = BATCH_WINDOWS * POOL_BATCHES
+
+    def windows_of(path: str) -> list[WindowTask]:
+        samples = read_samples(Path(path))
+        blocks = np.split(samples, range(60 * SAMPLE_RATE_HZ, len(samples), 60 * SAMPLE_RATE_HZ))
+        item = WorkItem(Asset(path, path, 0, 0), "", 1)
+        return [WindowTask(item, None, window, "en") for window in cut_windows(blocks, detector, SpeechOptions())]
+
+    def hear(paths: Sequence[str]) -> list[str]:
+        tasks = [task for path in paths for task in windows_of(path)]
+        first = [
+            result for start in range(0, len(tasks), pool) for result in recognize(tasks[start : start + pool], model)
+        ]
+        doubtful = [result for result in first if isinstance(result, DoubtfulWindow)]
+        done = [result for result in first if isinstance(result, RecognizedWindow)]
+        for start in range(0, len(doubtful), pool):
+            done += recognize_again(doubtful[start : start + pool], model)
+        texts: dict[str, list[str]] = {path: [] for path in paths}
+        for result in sorted(done, key=lambda r: (r.uri, r.window_index)):
+            if result.hypothesis:
+                texts[result.uri].append(result.hypothesis.text)
+        return [" ".join(texts[path]) for path in paths]
+
+    return hear
+
+
+def faster_whisper(beam_size: int, threads: int, folder: str, compute_type: str, batch_size: int | None) -> Hear:
+    """faster-whisper with its filter of silence, file by file; batched with its own pipeline."""
+    import ctranslate2
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    ctranslate2.set_random_seed(0)
+    model = WhisperModel(folder, device="cpu", compute_type=compute_type, cpu_threads=threads, local_files_only=True)
+    batched = BatchedInferencePipeline(model) if batch_size else None
+
+    def hear(paths: Sequence[str]) -> list[str]:
+        texts = []
+        for path in paths:
+            if batched:
+                found, _ = batched.transcribe(path, beam_size=beam_size, language="en", batch_size=batch_size)
+            else:
+                found, _ = model.transcribe(path, beam_size=beam_size, language="en", vad_filter=True)
+            texts.append(" ".join(segment.text.strip() for segment in found))
+        return texts
+
+    return hear
+
+
+def whisper_cpp(beam_size: int, threads: int, folder: str) -> Hear:
+    """whisper.cpp through pywhispercpp, file by file, with its own filter of silence."""
+    # its filter of silence always starts four threads, and ones without a processor cost more than all the rest;
+    # read where OpenMP is loaded
+    os.environ["OMP_THREAD_LIMIT"] = str(threads)
+    from whisper_cpp_peer import load
+
+    return load(beam_size, threads, folder)
+
+
+def openai_whisper(beam_size: int, threads: int, folder: str) -> Hear:
+    """openai-whisper, file by file; it has no filter of silence."""
+    from dataclasses import asdict
+
+    import torch
+    import whisper
+    from openai_whisper_peer import BEST_OF, load
+    from peers import read_samples
+
+    from model.whisper.checkpoint import load_checkpoint
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    checkpoint = load_checkpoint(Path(folder))
+    model = load(asdict(checkpoint.dims), checkpoint.weights)
+    search = {"beam_size": beam_size if beam_size > 1 else None, "best_of": BEST_OF, "language": "en", "fp16": False}
+
+    def hear(paths: Sequence[str]) -> list[str]:
+        return [whisper.transcribe(model, read_samples(Path(path)), **search)["text"].strip() for path in paths]
+
+    return hear
+
+
+ENGINES: dict[str, Callable[[int, int, str], Hear]] = {
+    "Beamscribe": beamscribe,
+    "Beamscribe, float32": lambda *args: beamscribe(*args, precision="float32"),
+    "Beamscribe, exact": lambda *args: beamscribe(*args, precision="float32", exact=True),
+    "faster-whisper, int8": lambda *args: faster_whisper(*args, "int8", None),
+    "faster-whisper, float32": lambda *args: faster_whisper(*args, "float32", None),
+    "faster-whisper batched 8, int8": lambda *args: faster_whisper(*args, "int8", 8),
+    "faster-whisper batched 16, int8": lambda *args: faster_whisper(*args, "int8", 16),
+    "faster-whisper batched 8, float32": lambda *args: faster_whisper(*args, "float32", 8),
+    "faster-whisper batched 16, float32": lambda *args: faster_whisper(*args, "float32", 16),
+    "whisper.cpp": whisper_cpp,
+    "openai-whisper": openai_whisper,
+}
+
+
+def main() -> None:
+    name, beam_size, threads, folder = sys.argv[1:]
+    # what an engine prints is not for the parent
+    answers, sys.stdout = sys.stdout, sys.stderr
+    started_s = time.monotonic()
+    hear = ENGINES[name](int(beam_size), int(threads), folder)
+    print(json.dumps({"load_s": time.monotonic() - started_s}), file=answers, flush=True)
+    for line in sys.stdin:
+        started_s = time.monotonic()
+        texts = hear(json.loads(line))
+        seconds = time.monotonic() - started_s
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"seconds": seconds, "texts": texts, "peak_mb": peak_mb}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
