@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 Hear = Callable[[Sequence[str]], list[str]]
@@ -27,8 +27,10 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
     from transforms.assets import Asset, WorkItem
     from transforms.recognize import (
         POOL_BATCHES,
+        WINDOW_PARTS,
         DoubtfulWindow,
         RecognizedWindow,
+        RecognizerHandler,
         WindowTask,
         recognize,
         recognize_again,
@@ -43,7 +45,18 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
         short_windows=not exact,
     )
     model, detector = load_recognizer(resolve_model(folder), options), load_detector()
-    pool = BATCH_WINDOWS * POOL_BATCHES
+    size = BATCH_WINDOWS * POOL_BATCHES * WINDOW_PARTS
+
+    def pools(tasks: Sequence[WindowTask]) -> Iterator[list[WindowTask]]:
+        """As the pipeline gathers them."""
+        pool: list[WindowTask] = []
+        for task in tasks:
+            if sum(map(RecognizerHandler.size_of, [*pool, task])) > size:
+                yield pool
+                pool = []
+            pool.append(task)
+        if pool:
+            yield pool
 
     def windows_of(path: str) -> list[WindowTask]:
         samples = read_samples(Path(path))
@@ -53,13 +66,12 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
 
     def hear(paths: Sequence[str]) -> list[str]:
         tasks = [task for path in paths for task in windows_of(path)]
-        first = [
-            result for start in range(0, len(tasks), pool) for result in recognize(tasks[start : start + pool], model)
-        ]
+        first = [result for pool in pools(tasks) for result in recognize(pool, model)]
         doubtful = [result for result in first if isinstance(result, DoubtfulWindow)]
         done = [result for result in first if isinstance(result, RecognizedWindow)]
-        for start in range(0, len(doubtful), pool):
-            done += recognize_again(doubtful[start : start + pool], model)
+        n_again = BATCH_WINDOWS * POOL_BATCHES
+        for start in range(0, len(doubtful), n_again):
+            done += recognize_again(doubtful[start : start + n_again], model)
         texts: dict[str, list[str]] = {path: [] for path in paths}
         for result in sorted(done, key=lambda r: (r.uri, r.window_index)):
             if result.hypothesis:

@@ -53,6 +53,7 @@ class DoubtfulWindow:
 
 # windows of about one length are recognised together: they are picked from so many batches at once
 POOL_BATCHES = 2
+FULL_WINDOW_S, WINDOW_PARTS = 30, 4
 LEVEL_FRAME_S = 0.05
 LEVEL_FRAME_SAMPLES = 800
 
@@ -197,11 +198,16 @@ class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognize
     """
 
     def __init__(self, use: ModelUse, store: ResultStore, site: Site) -> None:
-        n_windows = POOL_BATCHES * use.batch_windows
-        super().__init__(min_batch_size=n_windows, max_batch_size=n_windows)
+        size = POOL_BATCHES * use.batch_windows * WINDOW_PARTS
+        super().__init__(min_batch_size=size, max_batch_size=size, element_size_fn=self.size_of)
         self._use = use
         self._store = store
         self._site = site
+
+    @staticmethod
+    def size_of(task: Any) -> int:
+        """What a window adds to a pool, in parts of one of full length: there are more of short ones."""
+        return min(WINDOW_PARTS, 1 + len(task.window.samples) * WINDOW_PARTS // (FULL_WINDOW_S * SAMPLE_RATE_HZ))
 
     def load_model(self) -> Recognizer:
         self._site.enter()
@@ -228,7 +234,12 @@ class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognize
 
 
 class RescueHandler(RecognizerHandler):
-    """The same model for the second pass."""
+    """The same model for the second pass, which hears every window at its full length."""
+
+    @staticmethod
+    def size_of(task: Any) -> int:
+        """All count alike."""
+        return WINDOW_PARTS
 
     def run_inference(
         self, batch: Sequence[Any], model: Recognizer, inference_args: dict[str, Any] | None = None

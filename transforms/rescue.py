@@ -26,7 +26,7 @@ MAX_RECUTS = 3
 # a hypothesis is unsure below this: in clean speech half of them are above
 UNSURE_LOGPROB = -0.35
 # a window that was cut short is heard in full below this
-CUT_LOGPROB = -0.5
+CUT_LOGPROB = -0.7
 # a window that is cut at its pauses is cut into parts of about this, where it has the pauses
 PART_S = 10.0
 
