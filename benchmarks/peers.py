@@ -71,7 +71,7 @@ def hear_with_beamscribe(clips: Sequence[Clip], setup: Setup) -> EngineRun:
     with tempfile.TemporaryDirectory() as folder:
         manifest, output = Path(folder, "clips.jsonl"), Path(folder, "out")
         manifest.write_text("".join(json.dumps({"uri": clip.uri}) + "\n" for clip in clips))
-        transcribe([manifest], output, ["--model", setup.model.name, "--beam_size", str(BEAM_SIZE)])
+        transcribe([manifest], output, ["--model", setup.model.name, "--beam_size", str(BEAM_SIZE), "--exact"])
         rows = {row["uri"]: Heard(row["text"], row["language"]) for row in read_transcripts(output)}
     engine = f"Beamscribe {version('beamscribe')}, TensorFlow {version('tensorflow')}"
     return EngineRun(engine, setup.model.sha256, {c.uri: rows.get(c.uri, Heard(None, None)) for c in clips})

@@ -10,8 +10,8 @@ import numpy as np
 SAMPLE_RATE_HZ = 16_000
 # written without spaces between words (Radford et al. 2022, appendix C)
 UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
-# windows that are decoded together
-BATCH_WINDOWS = 16
+# windows that are decoded together, and the most that may be: a product of the decoder is filled up to so many
+BATCH_WINDOWS, MAX_BATCH_WINDOWS = 12, 16
 # nobody says more: the fastest speech is some 4 tokens a second, and a list of digits 8
 TOKENS_A_SECOND = 10
 SPARE_TOKENS = 16

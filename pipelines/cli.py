@@ -11,6 +11,8 @@ from typing import NoReturn
 # before TensorFlow and Beam are loaded: their chatter (no GPU found, optional clients absent) is not for the reader
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# TensorFlow then does not load Keras with it, which nothing here uses and which takes a second
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 logging.getLogger("pipelines").setLevel(os.environ.get("BEAMSCRIBE_LOG", "INFO"))
 # a failed bundle is told of once, at the end, in one line

@@ -8,6 +8,7 @@ import ours
 import peers
 import pytest
 import robustness
+import speed
 from accuracy import command_of, keep, read_kept, report
 from accuracy_table import corpus_rows, first_of_each, language_rows, make_table, to_csv
 from peers import EngineRun, Heard
@@ -228,3 +229,15 @@ def test_pink_noise_is_at_its_level_and_falls_with_frequency():
     assert robustness.rms(noise) == pytest.approx(robustness.NOISE_RMS)
     octaves = [power[hz * 10 : 2 * hz * 10].sum() for hz in (100, 200, 400, 800, 1600)]
     assert max(octaves) / min(octaves) < 1.25
+
+
+def test_speeds_are_medians_beside_the_best_peer(monkeypatch):
+    monkeypatch.setattr(speed, "duration_s", lambda _: 30.0)
+    ours_ran = speed.Engine("Beamscribe", None, 1.0, {"short": [1.0, 4.0, 2.0]}, {"short": ["red green", "", ""]})
+    peer = speed.Engine("peer", None, 1.0, {"short": [9.0, 3.0, 4.5]}, {"short": ["red", "north", "up"]}, 100.4)
+    rows = speed.rows_of([ours_ran, peer], {"short": ENGLISH}, 1)
+    assert [row["times real time"] for row in rows] == ["45.0", "20.0"]
+    assert [row["range"] for row in rows] == ["22.5-90.0", "10.0-30.0"]
+    assert [row["of the best peer"] for row in rows] == ["2.25", "1.00"]
+    assert [row["WER %"] for row in rows] == ["80.00", "70.00"]
+    assert speed.markdown(rows).splitlines()[3].endswith("| peer | 20.0 | 10.0-30.0 | 1.00 | 70.00 | 100 |")

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.errors import BeamscribeError
-from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText, most_tokens
+from model.recognizer import BATCH_WINDOWS, SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText, most_tokens
 from model.whisper.alignment import Aligner, TokenTimes
 from model.whisper.audio import HOP_SAMPLES
 from model.whisper.checkpoint import Checkpoint
@@ -52,7 +52,7 @@ class WhisperRecognizer:
         checkpoint: Checkpoint,
         tokenizer: WhisperTokenizer,
         options: DecodeOptions,
-        batch_windows: int = WINDOWS_A_PRODUCT,
+        batch_windows: int = BATCH_WINDOWS,
     ) -> None:
         _check_options(checkpoint, tokenizer, options)
         self._n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

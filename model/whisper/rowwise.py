@@ -11,8 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from model.recognizer import MAX_BATCH_WINDOWS
+
 # a matrix product is filled up to the rows of this many windows, ...
-WINDOWS_A_PRODUCT = 16
+WINDOWS_A_PRODUCT = MAX_BATCH_WINDOWS
 # ... filled up to a multiple of the rows that kernels take at a time (4, 6 or 8; 6 leave no odd rest of 16)
 ROWS_A_KERNEL = 16
 # float32 in the widest vector register
