@@ -4,8 +4,8 @@
     python benchmarks/accuracy.py --multilingual --model FOLDER --write docs/accuracy-multilingual.md
 
 All search with a beam of 5 in float32, ours with --exact, and are otherwise left at their defaults. The recordings are
-those of BEAMSCRIBE_SPEECH, a folder with a `manifest.jsonl`. FOLDER is a CTranslate2 checkpoint of a multilingual model;
-for that of the tests: python -c 'from tests.base_model import base_model_folder as f; print(f())'
+those of BEAMSCRIBE_SPEECH, a folder with a `manifest.jsonl`. FOLDER is a CTranslate2 checkpoint of a multilingual
+model; for that of the tests: python -c 'from tests.base_model import base_model_folder as f; print(f())'
 
 openai-whisper brings torch and lives in an environment of its own: `python -m venv OTHER`, `OTHER/bin/pip install
 openai-whisper`, and --openai_python OTHER/bin/python. A slow comparison can be made engine by engine, each run with
