@@ -166,17 +166,22 @@ class WhisperRecognizer:
 
         Small batches at once are faster than a large one whose every operation is spread over the processors.
         """
-        size = min(self._batch_windows, max(-(-len(waveforms) // self._n_threads), LEAST_SPLIT_WINDOWS))
         filled = [self._filled_positions(len(waveform)) for waveform in waveforms]
         batches: list[list[int]] = []
         for n_positions in sorted(set(filled), reverse=True):
             rows = [i for i, own in enumerate(filled) if own == n_positions]
-            batches += [part.tolist() for part in np.array_split(rows, -(-len(rows) // size))]
+            batches += [part.tolist() for part in np.array_split(rows, self._n_batches(len(rows)))]
         found: dict[int, Row] = {}
         done = self._pool.map(lambda rows: work(rows, [waveforms[i] for i in rows]), batches)
         for rows, results in zip(batches, done, strict=True):
             found.update(zip(rows, results, strict=True))
         return [found[i] for i in range(len(waveforms))]
+
+    def _n_batches(self, n_windows: int) -> int:
+        """As many for each processor, where they are not too small to be worth it."""
+        needed = -(-n_windows // self._batch_windows)
+        even = -(-needed // self._n_threads) * self._n_threads
+        return max(needed, min(even, n_windows // LEAST_SPLIT_WINDOWS))
 
     def _filled_positions(self, n_samples: int) -> int:
         """The positions that a window's are filled up to for the decoder: its numbers depend on how many there are."""

@@ -15,8 +15,9 @@ from tests.pipelines.test_recovery import latest, start
 from tests.pipelines.test_transcribe import stable, table, transcribe
 from transforms.results import ResultStore
 
-N_CLIPS, CLIP_S = 64, 2.5
-FLAGS = ["--beam_size", "1", "--batch_windows", "2", "--direct_num_workers=2"]
+# a pool of windows, which is staged as one, holds eight of such clips
+N_CLIPS, CLIP_S = 192, 2.5
+FLAGS = ["--beam_size", "1", "--batch_windows", "1", "--direct_num_workers=2"]
 TABLES = ("transcripts", "segments", "words")
 # what is killed, in an order that a seed decides: everything, the process that works, the one that decodes
 KILLS = ["group"] * 8 + ["worker"] * 4 + ["decoder"] * 10
