@@ -96,7 +96,7 @@ def test_object_store_in_and_out(runner, flags_of, s3, reference, outcomes, tmp_
         assert s3.key not in request.getfixturevalue("flink").log()
 
 
-CORPUS_FLAGS = ["--batch_windows", "12", "--word_timestamps=false"]
+CORPUS_FLAGS = ["--batch_windows", "8", "--word_timestamps=false"]
 
 
 @pytest.fixture(scope="module")
