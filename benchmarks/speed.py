@@ -93,7 +93,7 @@ def peer_python(folder: Path) -> str:
     return str(python)
 
 
-def clips_of(name: str, folder: Path) -> list[Clip]:
+def clips_of(name: str) -> list[Clip]:
     """The recordings of a set."""
 
     def of(corpus: str, count: int | None = None) -> list[Clip]:
@@ -117,7 +117,7 @@ def duration_s(clip: Clip) -> float:
 
 def measure(engines: Sequence[Engine], sets: Sequence[str], rounds: int) -> dict[str, list[Clip]]:
     """Lets the engines hear the sets in turn."""
-    clips = {name: clips_of(name, SPEECH) for name in sets}
+    clips = {name: clips_of(name) for name in sets}
     for name in sets:
         paths = [clip.uri for clip in clips[name]]
         for number in range(rounds + 1):
