@@ -12,7 +12,11 @@ SAMPLE_RATE_HZ = 16_000
 UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
 # windows that are decoded together, and the most that may be: a product of the decoder is filled up to so many
 BATCH_WINDOWS, MAX_BATCH_WINDOWS = 12, 16
-# nobody says more: the fastest speech is some 4 tokens a second, and a list of digits 8
+# windows of about one length are decoded together: they are picked from so many batches at once
+POOL_BATCHES = 2
+# hypotheses of the second pass: of its wider search, openai/whisper's own number, and of a sampling temperature
+RESCUE_BEAM_SIZE, N_DRAWS = 5, 5
+# English has some 4 tokens a second, a list of digits 8; scripts that take more are heard again at full length
 TOKENS_A_SECOND = 10
 SPARE_TOKENS = 16
 
@@ -42,7 +46,7 @@ class DecodeOptions:
 def most_tokens(window_s: float) -> int:
     """How many tokens a window of this length may produce: a short one that goes in circles is not to go on for long.
 
-    Nobody says what takes more; where that many come, the hypothesis is cut off and does not hold.
+    Where a window that was cut short produces that many, it is heard again in full.
     """
     return SPARE_TOKENS + math.ceil(TOKENS_A_SECOND * window_s)
 

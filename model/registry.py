@@ -9,8 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from model.errors import BeamscribeError
+from model.processors import n_processors
 from model.recognizer import BATCH_WINDOWS, DecodeOptions, Recognizer
 from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
+from model.whisper.footprint import fitting_batch
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
 from model.whisper.tokenizer import WhisperTokenizer
 
@@ -90,6 +92,12 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         raise BeamscribeError(
             f"a first timestamp by {options.max_initial_timestamp_s} s is not possible: give 0 or more"
         )
+
+
+def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: float | None) -> int:
+    """The windows that are decoded together on this machine; BeamscribeError where not one fits into the limit."""
+    dims = inspect_checkpoint(files.folder).dims
+    return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb)
 
 
 def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int = BATCH_WINDOWS) -> Recognizer:

@@ -1,17 +1,14 @@
 """A run before it starts: its command line checked, its inputs found and held against what is done."""
 
-import os
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
 
 from model.errors import BeamscribeError
-from model.registry import ModelFiles, check_options, resolve_model
-from model.whisper.checkpoint import inspect_checkpoint
-from model.whisper.footprint import fitting_batch
+from model.registry import ModelFiles, batch_windows_of, check_options, resolve_model
 from pipelines.beam_runs import beam_options
 from pipelines.options import TranscribeOptions
 from transforms import storage, stores
@@ -32,6 +29,8 @@ class Checked:
     options: TranscribeOptions
     output: str
     model: ModelFiles
+    # windows that are decoded together
+    batch_windows: int
     inputs: Inputs
 
     @property
@@ -78,7 +77,6 @@ def check(options: TranscribeOptions) -> Checked:
     check_options(model, options.decode, [options.language] if options.language else [])
     if options.language_per_segment and not model.multilingual:
         raise BeamscribeError(f"{model.name} knows English only: leave --language_per_segment out")
-    options = replace(options, batch_windows=batch_windows(model, options))
     output = storage.normalise(options.output)
     try:
         inputs = find_inputs(options.inputs, leave_out=output)
@@ -86,16 +84,8 @@ def check(options: TranscribeOptions) -> Checked:
         raise BeamscribeError(f"the inputs cannot be listed ({error}); check paths, rights and credentials") from error
     languages = {track.language for asset in inputs.assets for track in asset.tracks if track.language}
     check_options(model, options.decode, sorted(languages))
-    return Checked(options, output, model, inputs)
-
-
-def batch_windows(model: ModelFiles, options: TranscribeOptions) -> int:
-    """The windows that are decoded together, as --max_memory allows."""
-    if options.max_memory_gb is None:
-        return options.batch_windows
-    dims = inspect_checkpoint(model.folder).dims
-    decode, n_threads = options.decode, os.cpu_count() or 1
-    return fitting_batch(dims, decode.precision, decode.beam_size, n_threads, options.max_memory_gb)
+    n_windows = options.batch_windows or batch_windows_of(model, options.decode, options.max_memory_gb)
+    return Checked(options, output, model, n_windows, inputs)
 
 
 def make_plan(checked: Checked) -> Job:

@@ -40,8 +40,9 @@ class TranscribeOptions:
     speech: SpeechOptions
     # what was asked for; `decode.precision` is what it comes to where the run is planned
     precision: str
-    batch_windows: int
-    # gigabytes that a worker process may take, which `batch_windows` has been made to fit; None: any
+    # windows that are decoded together; None: as many as memory allows
+    batch_windows: int | None
+    # gigabytes that a worker process may take; None: a part of what the machine has
     max_memory_gb: float | None
     max_failed_fraction: float
     retry_failed: bool
@@ -149,7 +150,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--batch_windows",
         type=int,
         metavar="N",
-        help=f"windows decoded together, at most {MAX_BATCH_WINDOWS} (default: {BATCH_WINDOWS})",
+        help=f"windows decoded together, 1 to {MAX_BATCH_WINDOWS} (default: {BATCH_WINDOWS}, or what fits into memory)",
     )
     run.add_argument(
         "--max_memory", type=float, metavar="GB", help="memory that a worker process may take; picks --batch_windows"
@@ -203,7 +204,7 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         ),
         speech=SpeechOptions(threshold=args.speech_threshold),
         precision="float32" if args.exact else args.precision,
-        batch_windows=args.batch_windows or BATCH_WINDOWS,
+        batch_windows=args.batch_windows,
         max_memory_gb=args.max_memory,
         max_failed_fraction=args.max_failed_fraction,
         retry_failed=args.retry_failed,

@@ -54,7 +54,7 @@ def watch_over(work: Callable[[], int]) -> int:
             print(f"beamscribe: the working process was killed by {killed_by}; another one goes on", file=sys.stderr)
     print(
         f"beamscribe: the working process was killed by {killed_by} again and again; give the machine more memory, or "
-        "ask for less with --batch_windows and --direct_num_workers; nothing is lost, run again",
+        "say with --max_memory what there is; nothing is lost, run again",
         file=sys.stderr,
     )
     return 1

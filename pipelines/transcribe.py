@@ -159,7 +159,7 @@ def recognised(
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
     )
-    use = ModelUse(job.model, options.decode, options.batch_windows)
+    use = ModelUse(job.model, options.decode, job.checked.batch_windows, options.max_memory_gb)
     ends, earlier, todo = [], [], [pipeline | "Ranges" >> beam.Create(plan.whole_ranges)]
     if plan.long_ranges:
         folder = storage.join(parts.staging, "stretches")

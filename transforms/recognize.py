@@ -14,8 +14,8 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from model.errors import BeamscribeError
 from model.memory import give_back
-from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, Recognizer
-from model.registry import ModelFiles, load_recognizer, resolve_model
+from model.recognizer import POOL_BATCHES, SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, Recognizer
+from model.registry import ModelFiles, batch_windows_of, load_recognizer, resolve_model
 from transforms import progress
 from transforms.assets import WorkItem
 from transforms.guards import Scene, scene_of
@@ -49,10 +49,10 @@ class DoubtfulWindow:
 
     task: WindowTask
     first: Hypothesis
+    # whether it was heard without the silence that fills it up
+    was_cut: bool
 
 
-# windows of about one length are recognised together: they are picked from so many batches at once
-POOL_BATCHES = 2
 FULL_WINDOW_S, WINDOW_PARTS = 30, 4
 LEVEL_FRAME_S = 0.05
 LEVEL_FRAME_SAMPLES = 800
@@ -79,7 +79,7 @@ def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], Sequenc
 def recognize(
     tasks: Sequence[WindowTask], model: Recognizer, prompt: str = ""
 ) -> list[RecognizedWindow | DoubtfulWindow]:
-    """Recognises windows in one batch; those whose hypothesis does not hold come back with their audio.
+    """Recognises a pool of windows; those whose hypothesis does not hold come back with their audio.
 
     prompt: what the model was told to expect; its text is no evidence.
     """
@@ -109,7 +109,7 @@ def _first_result(
     if isinstance(heard, Hypothesis):
         scene = _scene(task.window, prompt)
         if needs_rescue(task.window, heard, scene) or (cut_s is not None and misses_silence(heard, cut_s)):
-            return DoubtfulWindow(task, heard)
+            return DoubtfulWindow(task, heard, cut_s is not None)
     return _recognized(task, heard)
 
 
@@ -118,7 +118,8 @@ def recognize_again(doubtful: Sequence[DoubtfulWindow], model: Recognizer, promp
 
     def attempt(doubtful: Sequence[DoubtfulWindow]) -> Sequence[Rescued]:
         windows = [d.task.window for d in doubtful]
-        return rescue(windows, [_scene(window, prompt) for window in windows], [d.first for d in doubtful], model)
+        scenes = [_scene(window, prompt) for window in windows]
+        return rescue(windows, scenes, [d.first for d in doubtful], model, [d.was_cut for d in doubtful])
 
     started_s = time.perf_counter()
     tried = in_halves(doubtful, attempt)
@@ -161,6 +162,8 @@ class ModelUse:
     options: DecodeOptions
     # windows that are decoded together
     batch_windows: int
+    # gigabytes that a process may take; None: any
+    max_memory_gb: float | None = None
 
 
 _loading = threading.Lock()
@@ -182,7 +185,7 @@ def load_once(use: ModelUse) -> Recognizer:
                     f"model {planned.name} has sha256 {here.sha256} on this worker and {planned.sha256} where the run "
                     "was planned; install the same weights, or pin a revision"
                 )
-            recognizer = load_recognizer(here, use.options, use.batch_windows)
+            recognizer = load_recognizer(here, use.options, _batch_windows_here(use))
             # the first call traces and compiles: done here, it is not counted as inference
             recognizer.warm_up()
             _loaded.clear()
@@ -191,10 +194,18 @@ def load_once(use: ModelUse) -> Recognizer:
         return _loaded[key]
 
 
-class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognizer]):
-    """Loads a recogniser once a process and gives it batches of one size, mixed from all files of a bundle.
+def _batch_windows_here(use: ModelUse) -> int:
+    """What was planned, or less where this machine has more processors than that on which it was planned."""
+    if use.max_memory_gb is None:
+        return use.batch_windows
+    fitting = batch_windows_of(use.files, use.options, use.max_memory_gb)
+    return min(use.batch_windows, fitting)
 
-    What holds is staged before it is handed on: a run that is killed loses no more than the batch in hand.
+
+class RecognizerHandler(ModelHandler[Any, StagedFile | DoubtfulWindow, Recognizer]):
+    """Loads a recogniser once a process and gives it pools of windows, mixed from all files of a bundle.
+
+    What holds is staged before it is handed on: a run that is killed loses no more than the pool in hand.
     """
 
     def __init__(self, use: ModelUse, store: ResultStore, site: Site) -> None:

@@ -1,5 +1,6 @@
 """A second chance for windows whose first hypothesis does not hold, and only for them.
 
+A window that was cut short, and is unsure or silent then, is heard in full first (`misses_silence`).
 A window that begins loud and is unsure is recognised after a moment of silence, and the likelier hypothesis stays.
 A window that some guard doubts is searched with a wider beam, then sampled at rising temperatures until a hypothesis
 holds (Radford et al. 2022, section 4.5), then cut at its pauses and recognised part by part. `choose` says which wins.
@@ -13,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from model.recognizer import SAMPLE_RATE_HZ, Hypothesis, Recognizer, most_tokens
+from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, Recognizer, most_tokens
 from transforms.guards import LOOPING, Scene, Stretch, doubts, judge, says_silence, uncovered
 from transforms.pieces import REPEATED_SPEECH
-from transforms.takes import Take, begins_loud, cut_length, is_first, moved, take_of, take_with_lead, waveforms_of
+from transforms.takes import Take, begins_loud, is_first, moved, take_of, take_with_lead, waveforms_of
 from transforms.windows import Window
 
 # a stretch that is nearly the whole window would only give the same again
@@ -50,7 +51,7 @@ def needs_rescue(window: Window, hypothesis: Hypothesis, scene: Scene) -> bool:
 
 def misses_silence(hypothesis: Hypothesis, cut_s: float) -> bool:
     """Whether a window that was cut to `cut_s` is better recognised with the silence that fills it up."""
-    is_cut_off = len(hypothesis.tokens) >= most_tokens(cut_s)
+    is_cut_off = len(hypothesis.tokens) >= min(DecodeOptions.max_tokens, most_tokens(cut_s))
     return not hypothesis.text or is_cut_off or says_silence(hypothesis) or hypothesis.avg_logprob < CUT_LOGPROB
 
 
@@ -61,10 +62,29 @@ def may_gain_by_lead(window: Window, hypothesis: Hypothesis) -> bool:
 
 
 def rescue(
+    windows: Sequence[Window],
+    scenes: Sequence[Scene],
+    firsts: Sequence[Hypothesis],
+    model: Recognizer,
+    were_cut: Sequence[bool] | None = None,
+) -> list[Rescued]:
+    """Tries windows again, in the language that was found at first. Each result depends on its own window alone.
+
+    Those that `were_cut` short are heard in full first, and only tried further where what they then say needs it.
+    """
+    were_cut = were_cut or [False] * len(windows)
+    firsts = _in_full(windows, firsts, were_cut, model)
+    rescued = [Rescued(first, ()) for first in firsts]
+    needy = [i for i, first in enumerate(firsts) if not were_cut[i] or needs_rescue(windows[i], first, scenes[i])]
+    chosen = _rescued([windows[i] for i in needy], [scenes[i] for i in needy], [firsts[i] for i in needy], model)
+    for i, better in zip(needy, chosen, strict=True):
+        rescued[i] = better
+    return rescued
+
+
+def _rescued(
     windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
 ) -> list[Rescued]:
-    """Tries windows again, in the language that was found at first. Each result depends on its own window alone."""
-    firsts = _in_full(windows, firsts, model)
     rescued = _with_lead(windows, scenes, firsts, model)
     so_far = [found.hypothesis for found in rescued]
     doubted = [i for i, hypothesis in enumerate(so_far) if doubts(hypothesis, scenes[i])]
@@ -80,13 +100,15 @@ def rescue(
     ]
 
 
-def _in_full(windows: Sequence[Window], firsts: Sequence[Hypothesis], model: Recognizer) -> list[Hypothesis]:
+def _in_full(
+    windows: Sequence[Window], firsts: Sequence[Hypothesis], were_cut: Sequence[bool], model: Recognizer
+) -> list[Hypothesis]:
     """What is heard in windows that were cut short at first when they are not."""
-    takes = [take_of(window, model.window_samples) for window in windows]
-    cut = [i for i, take in enumerate(takes) if cut_length(take, model.window_lengths) < model.window_samples]
+    cut = [i for i, was_cut in enumerate(were_cut) if was_cut]
     found = list(firsts)
     if cut:
-        heard = _hear([takes[i] for i in cut], [firsts[i].language for i in cut], model)
+        takes = [take_of(windows[i], model.window_samples) for i in cut]
+        heard = _hear(takes, [firsts[i].language for i in cut], model)
         for i, hypothesis in zip(cut, heard, strict=True):
             found[i] = replace(hypothesis, language_probability=firsts[i].language_probability)
     return found

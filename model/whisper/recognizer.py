@@ -1,17 +1,26 @@
 """A Whisper checkpoint as a recogniser: waveforms in, hypotheses out, TensorFlow from the samples to the tokens."""
 
 import math
-import os
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from model.errors import BeamscribeError
-from model.recognizer import BATCH_WINDOWS, SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, TimedText, most_tokens
+from model.processors import n_processors
+from model.recognizer import (
+    BATCH_WINDOWS,
+    N_DRAWS,
+    RESCUE_BEAM_SIZE,
+    SAMPLE_RATE_HZ,
+    DecodeOptions,
+    Hypothesis,
+    TimedText,
+    most_tokens,
+)
 from model.whisper.alignment import Aligner, TokenTimes
 from model.whisper.audio import HOP_SAMPLES
 from model.whisper.checkpoint import Checkpoint
@@ -39,9 +48,6 @@ SHORT_CONTEXT_POSITIONS = (768,)
 LEAST_SPLIT_WINDOWS = 4
 # Radford et al. 2022, section 4.5
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
-N_DRAWS = 5
-# a narrower search that does not hold is done again with this, openai/whisper's own
-RESCUE_BEAM_SIZE = 5
 
 
 class WhisperRecognizer:
@@ -55,7 +61,7 @@ class WhisperRecognizer:
         batch_windows: int = BATCH_WINDOWS,
     ) -> None:
         _check_options(checkpoint, tokenizer, options)
-        self._n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._n_threads = n_processors()
         self._pool = ThreadPoolExecutor(self._n_threads, "recognize")
         n_positions = checkpoint.dims.n_audio_ctx
         short = [n for n in SHORT_WINDOW_POSITIONS if n < n_positions] if options.short_windows else []
@@ -172,9 +178,11 @@ class WhisperRecognizer:
             rows = [i for i, own in enumerate(filled) if own == n_positions]
             batches += [part.tolist() for part in np.array_split(rows, self._n_batches(len(rows)))]
         found: dict[int, Row] = {}
-        done = self._pool.map(lambda rows: work(rows, [waveforms[i] for i in rows]), batches)
-        for rows, results in zip(batches, done, strict=True):
-            found.update(zip(rows, results, strict=True))
+        futures = [self._pool.submit(work, rows, [waveforms[i] for i in rows]) for rows in batches]
+        # where one fails, the others do not go on beside what is tried next
+        wait(futures)
+        for rows, future in zip(batches, futures, strict=True):
+            found.update(zip(rows, future.result(), strict=True))
         return [found[i] for i in range(len(waveforms))]
 
     def _n_batches(self, n_windows: int) -> int:

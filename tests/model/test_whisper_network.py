@@ -4,12 +4,14 @@ from pathlib import Path
 
 import ctranslate2
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from model.whisper.audio import log_mel
 from model.whisper.checkpoint import load_checkpoint
 from model.whisper.decoding import read_prompt
 from model.whisper.network import audio_context, build_network, decode, empty_cache, encode, logits
+from model.whisper.rowwise import project_to_many
 from tests.model.whisper_helpers import TINY, load_windows, random_context, random_network
 
 TOKENS = np.array([[21, 26, 1, 2, 30], [21, 25, 9, 4, 4]], np.int32)
@@ -66,3 +68,14 @@ def test_encoder_of_real_speech_is_ctranslate2s(tiny_en: Path, speech: Path, cli
     reference = ctranslate2.models.Whisper(str(tiny_en), device="cpu", compute_type="float32", intra_threads=1)
     theirs = np.asarray(reference.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(mels))))
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize("n_state", [384, 512, 1280])
+def test_scores_of_a_row_are_the_same_in_any_company(n_state: int) -> None:
+    generator = np.random.default_rng(1)
+    weight = tf.constant(generator.normal(0, 0.05, [n_state, 8_192]), tf.float32)
+    rows = generator.normal(0, 1, [16, 5, n_state]).astype(np.float32)
+    project = tf.function(project_to_many)
+    together = project(tf.constant(rows), weight).numpy()
+    for part in (slice(0, 2), slice(3, 4), slice(5, 14)):
+        np.testing.assert_array_equal(project(tf.constant(rows[part]), weight), together[part])

@@ -34,7 +34,7 @@ def options(*argv):
         (["--input", SAMPLES, "--output", "OUT", "--beam_size", "0"], "a beam size of 0"),
         (["--input", SAMPLES, "--output", "OUT", "--batch_windows", "0"], "--batch_windows 0: needs 1 to 16"),
         (["--input", SAMPLES, "--output", "OUT", "--batch_windows", "17"], "--batch_windows 17: needs 1 to 16"),
-        (["--input", SAMPLES, "--output", "OUT", "--max_memory", "1"], "--max_memory 1: this model takes 1."),
+        (["--input", SAMPLES, "--output", "OUT", "--max_memory", "1"], "--max_memory 1: this model takes"),
         (["--input", SAMPLES, "--output", "OUT", "--max_memory", "-1"], "--max_memory -1: needs a number of gigabytes"),
         (["--input", SAMPLES, "--output", "OUT", "--max_memory", "4", "--batch_windows", "4"], "give one of them"),
         (["--input", SAMPLES, "--output", "OUT", "--exact", "--precision", "bfloat16"], "--exact is in float32"),

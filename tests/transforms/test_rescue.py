@@ -7,7 +7,7 @@ import pytest
 
 from model.recognizer import Hypothesis, TimedText, TimedWord
 from transforms.guards import Scene, doubts, scene_of, uncovered
-from transforms.rescue import choose, cut_at_pauses, merge, needs_rescue, rescue, seed_of
+from transforms.rescue import Rescued, choose, cut_at_pauses, merge, misses_silence, needs_rescue, rescue, seed_of
 from transforms.takes import moved
 from transforms.windows import Span, Window
 
@@ -232,3 +232,20 @@ def test_unsure_window_that_begins_loud_is_tried_after_a_moment_of_silence():
     for heard, expected in ((likelier, (-0.5, ("rescued",))), (less_likely, (-0.6, ()))):
         (rescued,) = rescue([later], [replace(scene, speech=WHOLE.speech)], [first], Model(heard=[heard]))
         assert (rescued.hypothesis.avg_logprob, rescued.flags) == expected
+
+
+def test_a_window_that_was_cut_short_and_is_silent_in_full_is_not_searched_further():
+    silent, heard = replace(UNSURE, no_speech_prob=0.9), window(WHOLE.window_s, WHOLE.speech)
+    model = Model(heard=[silent], draws=[GOOD], wider=[GOOD])
+    (rescued,) = rescue([heard], [WHOLE], [UNSURE], model, [True])
+    assert rescued == Rescued(silent, ())
+    assert (len(model.draws), len(model.wider)) == (1, 1)
+
+
+def test_a_window_that_was_cut_off_at_its_last_token_misses_silence():
+    sure = replace(GOOD, tokens=(1,) * 30)
+    assert not misses_silence(sure, 25.6)
+    assert misses_silence(replace(sure, tokens=(1,) * 224), 25.6)
+    assert misses_silence(replace(sure, avg_logprob=-0.8), 10.24)
+    assert misses_silence(replace(sure, no_speech_prob=0.9), 10.24)
+    assert misses_silence(replace(sure, text=""), 10.24)
