@@ -42,7 +42,7 @@ class Rescued:
 
 
 def needs_rescue(window: Window, hypothesis: Hypothesis, scene: Scene) -> bool:
-    """Whether a second pass may do better."""
+    """Whether a second pass may do better than a hypothesis of the whole window."""
     verdict = judge(hypothesis, scene)
     if verdict.drop_rule:
         return False

@@ -68,7 +68,7 @@ def advance(grammar: Grammar, progress: Progress, tokens: tf.Tensor) -> Progress
 
 
 def continuations(grammar: Grammar, progress: Progress, logits: tf.Tensor, n_best: int) -> Continuations:
-    """From logits [..., at least n_vocab], at least the `n_best` likeliest next tokens, in no order.
+    """From logits [n_batch, n, at least n_vocab], at least the `n_best` likeliest next tokens, in no order.
 
     Columns beyond the vocabulary have no meaning. Forbidden tokens may be among those found, with a log-probability of
     minus infinity.
@@ -101,9 +101,9 @@ class Best(NamedTuple):
 
 
 def _best(x: tf.Tensor, n_best: int) -> Best:
-    """Of the last axis; TensorFlow's own `top_k` takes several times as long over a whole vocabulary.
+    """Of the last axis of [n_batch, n, n_columns].
 
-    The best blocks are found by their largest, and what is wanted is in as many of them as are wanted.
+    TensorFlow's own `top_k` takes several times as long over a whole vocabulary. The best blocks are found by their largest, and what is wanted is in as many of them as are wanted.
     """
     if x.shape[-1] % BLOCK or x.shape[-1] < 2 * n_best * BLOCK:
         return Best(*tf.math.top_k(x, n_best))

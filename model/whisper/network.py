@@ -106,14 +106,14 @@ def audio_context(network: Network, audio: tf.Tensor, n_positions: tf.Tensor | i
     return AudioContext(context, heard)
 
 
-def context_spec(network: Network, n_batch: int | None = None, n_positions: int | None = None) -> AudioContext:
+def context_spec(network: Network) -> AudioContext:
     """The shapes of `audio_context` for a batch."""
     dims, compute = network.dims, network.compute_dtype
     n_channels = dims.n_text_state // dims.n_text_head
-    values = tf.TensorSpec([n_batch, dims.n_text_head, n_positions, n_channels], compute)
-    keys = tf.TensorSpec([n_batch, dims.n_text_head, n_channels, n_positions], compute)
+    values = tf.TensorSpec([None, dims.n_text_head, None, n_channels], compute)
+    keys = tf.TensorSpec([None, dims.n_text_head, n_channels, None], compute)
     layer = KeysValues(values if keeps_positions_first(values) else keys, values)
-    return AudioContext([layer] * dims.n_text_layer, tf.TensorSpec([n_batch, n_positions], tf.bool))
+    return AudioContext([layer] * dims.n_text_layer, tf.TensorSpec([None, None], tf.bool))
 
 
 def keeps_positions_first(keys: tf.Tensor | tf.TensorSpec) -> bool:
