@@ -103,7 +103,8 @@ class Best(NamedTuple):
 def _best(x: tf.Tensor, n_best: int) -> Best:
     """Of the last axis of [n_batch, n, n_columns].
 
-    TensorFlow's own `top_k` takes several times as long over a whole vocabulary. The best blocks are found by their largest, and what is wanted is in as many of them as are wanted.
+    TensorFlow's own `top_k` takes several times as long over a whole vocabulary. The best blocks are found by their
+    largest, and what is wanted is in as many of them as are wanted.
     """
     if x.shape[-1] % BLOCK or x.shape[-1] < 2 * n_best * BLOCK:
         return Best(*tf.math.top_k(x, n_best))
