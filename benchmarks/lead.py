@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from accuracy import CORPORA
 from ours import SPEECH, speech_manifest
+from passes import texts_of
 from wer import Clip, read_clips, score_corpora
 
-from model.recognizer import DecodeOptions, Recognizer
+from model.recognizer import DecodeOptions
 from model.registry import load_recognizer, resolve_model
 from model.vad import load_detector
 from transforms import storage, takes
@@ -20,10 +21,9 @@ from transforms.assets import Asset, WorkItem
 from transforms.decoder import Decoder
 from transforms.heard import Heard
 from transforms.listen import ListenOptions, listen
-from transforms.recognize import DoubtfulWindow, RecognizedWindow, WindowTask, recognize, recognize_again
+from transforms.recognize import WindowTask
 from transforms.speech import SpeechOptions
 
-BATCH_WINDOWS = 8
 LEADS_S = (0.0, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -38,21 +38,6 @@ def windows_of(clips: Sequence[Clip]) -> list[WindowTask]:
         item = WorkItem(Asset(clip.uri, clip.uri, info.size_bytes, info.modified_at_us), "", 1)
         found += [task for task in listen(item, options, detector, decoder) if not isinstance(task, Heard)]
     return found
-
-
-def texts_of(tasks: Sequence[WindowTask], model: Recognizer) -> dict[str, str]:
-    """Text by uri."""
-    first: list[RecognizedWindow | DoubtfulWindow] = []
-    for start in range(0, len(tasks), BATCH_WINDOWS):
-        first += recognize(tasks[start : start + BATCH_WINDOWS], model)
-    doubtful = [window for window in first if isinstance(window, DoubtfulWindow)]
-    done = [window for window in first if isinstance(window, RecognizedWindow)]
-    for start in range(0, len(doubtful), BATCH_WINDOWS):
-        done += recognize_again(doubtful[start : start + BATCH_WINDOWS], model)
-    texts: dict[str, list[str]] = {}
-    for window in sorted(done, key=lambda w: (w.uri, w.window_index)):
-        texts.setdefault(window.uri, []).append(window.hypothesis.text if window.hypothesis else "")
-    return {uri: " ".join(parts) for uri, parts in texts.items()}
 
 
 def main() -> None:

@@ -14,16 +14,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from passes import first_pass, second_pass, windows_of
 from peers import read_samples
 from speed import SETS, clips_of
-from speed_child import pools, windows_of
 
 from model.recognizer import DecodeOptions
 from model.registry import load_recognizer, resolve_model
 from model.vad import load_detector
 from model.whisper import decoding
 from model.whisper.recognizer import WhisperRecognizer
-from transforms.recognize import DoubtfulWindow, recognize, recognize_again
 
 
 def one_after_another(model: WhisperRecognizer) -> None:
@@ -54,11 +53,9 @@ def stages(model: WhisperRecognizer, paths: list[str]) -> list[float]:
     detector = load_detector()
     tasks = [task for path, own in zip(paths, samples, strict=True) for task in windows_of(path, own, detector)]
     marks.append(time.monotonic())
-    first = [result for pool in pools(tasks) for result in recognize(pool, model)]
+    first = first_pass(tasks, model)
     marks.append(time.monotonic())
-    doubtful = [result for result in first if isinstance(result, DoubtfulWindow)]
-    for start in range(0, len(doubtful), 24):
-        recognize_again(doubtful[start : start + 24], model)
+    second_pass(first, model)
     marks.append(time.monotonic())
     return [after - before for before, after in itertools.pairwise(marks)]
 

@@ -12,7 +12,6 @@ does not install is left out, and the table says so. --job compares whole jobs i
 
 import argparse
 import csv
-import io
 import json
 import os
 import platform
@@ -26,11 +25,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+import soundfile
+from cores import cut
 from ours import REPOSITORY, SPEECH, command, speech_manifest
 from speed_child import ENGINES
-from wer import Clip, clip_errors, read_clips
+from wer import Clip, read_clips, score
 
 from model.precision import fastest_precision
+from model.processors import n_processors
 from model.registry import resolve_model
 
 CHILD = Path(__file__).with_name("speed_child.py")
@@ -110,8 +112,6 @@ def clips_of(name: str) -> list[Clip]:
 
 def duration_s(clip: Clip) -> float:
     """Seconds of audio."""
-    import soundfile
-
     return float(soundfile.info(clip.uri).duration)
 
 
@@ -131,17 +131,11 @@ def measure(engines: Sequence[Engine], sets: Sequence[str], rounds: int) -> dict
     return clips
 
 
-def rate(clips: Sequence[Clip], texts: Sequence[str]) -> float:
-    """Word error rate in percent."""
-    counts = [clip_errors(clip, text) for clip, text in zip(clips, texts, strict=True)]
-    return 100 * sum(sum(errors[1:]) for errors in counts) / sum(errors[0] for errors in counts)
-
-
 def rows_of(engines: Sequence[Engine], clips: dict[str, list[Clip]], beam_size: int) -> list[dict[str, object]]:
     """A row for each set and engine."""
     rows: list[dict[str, object]] = []
     for name, heard in clips.items():
-        audio_s = sum(map(duration_s, heard))
+        uris, audio_s = [clip.uri for clip in heard], sum(map(duration_s, heard))
         speeds = {engine.name: audio_s / statistics.median(engine.seconds[name]) for engine in engines}
         best_peer = max(
             (speed for engine, speed in speeds.items() if not engine.startswith("Beamscribe")), default=None
@@ -156,7 +150,7 @@ def rows_of(engines: Sequence[Engine], clips: dict[str, list[Clip]], beam_size: 
                     "times real time": f"{speeds[engine.name]:.1f}",
                     "range": f"{min(each):.1f}-{max(each):.1f}",
                     "of the best peer": f"{speeds[engine.name] / best_peer:.2f}" if best_peer else "",
-                    "WER %": f"{rate(heard, engine.texts[name]):.2f}",
+                    "WER %": f"{100 * score(heard, dict(zip(uris, engine.texts[name], strict=True))).wer:.2f}",
                     "peak MB": f"{engine.peak_mb:.0f}",
                 }
             )
@@ -179,7 +173,6 @@ def run_cold(args: Sequence[str]) -> float:
 
 PLAIN_LOOP = """
 import json, sys
-from pathlib import Path
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 beam, threads, folder, batch, out, *paths = sys.argv[1:]
 model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=int(threads), local_files_only=True)
@@ -191,11 +184,18 @@ with open(out, "w") as sink:
 """
 
 
-def job_rows(hours: float, beam_size: int, rounds: int, threads: int, one_clip: bool) -> list[dict[str, object]]:
-    """Whole jobs, each started cold: ours to committed tables, faster-whisper's in a plain loop to a file."""
+def job_rows(hours: float, beam_size: int, rounds: int, threads: int) -> list[dict[str, object]]:
+    """Whole jobs, each started cold: ours to committed tables, faster-whisper's in a plain loop to a file.
+
+    hours: of audio; 0 is one clip of 10 s.
+    """
     folder = str(resolve_model("tiny.en").folder)
     with tempfile.TemporaryDirectory() as name:
-        paths = [ten_seconds(Path(name))] if one_clip else mixed_hours(Path(name), hours)
+        if not hours:
+            paths = [f"{name}/ten.wav"]
+            cut(Path(paths[0]), minutes=10 / 60)
+        else:
+            paths = mixed_hours(Path(name), hours)
         audio_s = sum(duration_s(Clip(path, "", "en", "")) for path in paths)
         flags = ["--beam_size", str(beam_size), "--word_timestamps=false", "--language", "en"]
         loop = [
@@ -256,16 +256,6 @@ def mixed_hours(folder: Path, hours: float) -> list[str]:
     return paths
 
 
-def ten_seconds(folder: Path) -> str:
-    """The first 10 s of the chapter."""
-    import soundfile
-
-    path = folder / "ten.wav"
-    with soundfile.SoundFile(SPEECH / "longform" / "lj001.mp3") as source:
-        soundfile.write(path, source.read(10 * source.samplerate), source.samplerate)
-    return str(path)
-
-
 def machine() -> str:
     """What was measured on, and what."""
     names = [
@@ -284,7 +274,7 @@ def main() -> None:
     parser.add_argument("--beam_size", action="append", type=int, help="may be repeated (default: 1 and 5)")
     parser.add_argument("--engine", action="append", choices=ENGINES, help="may be repeated (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=n_processors())
     parser.add_argument("--peers", type=Path, default=Path(tempfile.gettempdir(), "speed-peers"), metavar="FOLDER")
     parser.add_argument("--job", type=float, metavar="HOURS", help="whole jobs over so much audio; 0: one clip of 10 s")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="add the rows to this file too")
@@ -292,7 +282,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for beam_size in options.beam_size or [1, 5]:
         if options.job is not None:
-            rows += job_rows(options.job, beam_size, options.rounds, options.threads, options.job == 0)
+            rows += job_rows(options.job, beam_size, options.rounds, options.threads)
             continue
         python = peer_python(options.peers)
         engines = []
@@ -309,13 +299,12 @@ def main() -> None:
     print(markdown(rows))
     print("\n" + machine())
     if options.csv:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]))
-        if not options.csv.exists():
-            writer.writeheader()
-        writer.writerows(rows)
-        with options.csv.open("a") as sink:
-            sink.write(text.getvalue())
+        is_new = not options.csv.exists()
+        with options.csv.open("a", newline="") as sink:
+            writer = csv.DictWriter(sink, list(rows[0]))
+            if is_new:
+                writer.writeheader()
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -9,58 +9,21 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from model.vad import VoiceActivityDetector
-    from transforms.recognize import WindowTask
 
 Hear = Callable[[Sequence[str]], list[str]]
 
 
-def windows_of(path: str, samples: "np.ndarray", detector: "VoiceActivityDetector") -> "list[WindowTask]":
-    """The windows of a recording, as the pipeline cuts them."""
-    import numpy as np
-
-    from model.recognizer import SAMPLE_RATE_HZ
-    from transforms.assets import Asset, WorkItem
-    from transforms.recognize import WindowTask
-    from transforms.speech import SpeechOptions
-    from transforms.windows import cut_windows
-
-    blocks = np.split(samples, range(60 * SAMPLE_RATE_HZ, len(samples), 60 * SAMPLE_RATE_HZ))
-    item = WorkItem(Asset(path, path, 0, 0), "", 1)
-    return [WindowTask(item, None, window, "en") for window in cut_windows(blocks, detector, SpeechOptions())]
-
-
-def pools(tasks: "Sequence[WindowTask]") -> "Iterator[list[WindowTask]]":
-    """As the pipeline gathers them."""
-    from model.recognizer import BATCH_WINDOWS
-    from transforms.recognize import POOL_BATCHES, WINDOW_PARTS, RecognizerHandler
-
-    pool: list[WindowTask] = []
-    for task in tasks:
-        if sum(map(RecognizerHandler.size_of, [*pool, task])) > BATCH_WINDOWS * POOL_BATCHES * WINDOW_PARTS:
-            yield pool
-            pool = []
-        pool.append(task)
-    if pool:
-        yield pool
-
-
 def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None = None, exact: bool = False) -> Hear:
     """Our recogniser without the pipeline: decoding, search for speech, both passes with all guards."""
+    from passes import texts_of, windows_of
     from peers import read_samples
 
     from model.precision import fastest_precision
-    from model.recognizer import BATCH_WINDOWS, DecodeOptions
+    from model.recognizer import DecodeOptions
     from model.registry import load_recognizer, resolve_model
     from model.vad import load_detector
-    from transforms.recognize import POOL_BATCHES, DoubtfulWindow, RecognizedWindow, recognize, recognize_again
 
     options = DecodeOptions(
         beam_size=beam_size,
@@ -69,20 +32,11 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
         short_windows=not exact,
     )
     model, detector = load_recognizer(resolve_model(folder), options), load_detector()
-    n_again = BATCH_WINDOWS * POOL_BATCHES
 
     def hear(paths: Sequence[str]) -> list[str]:
         tasks = [task for path in paths for task in windows_of(path, read_samples(Path(path)), detector)]
-        first = [result for pool in pools(tasks) for result in recognize(pool, model)]
-        doubtful = [result for result in first if isinstance(result, DoubtfulWindow)]
-        done = [result for result in first if isinstance(result, RecognizedWindow)]
-        for start in range(0, len(doubtful), n_again):
-            done += recognize_again(doubtful[start : start + n_again], model)
-        texts: dict[str, list[str]] = {path: [] for path in paths}
-        for result in sorted(done, key=lambda r: (r.uri, r.window_index)):
-            if result.hypothesis:
-                texts[result.uri].append(result.hypothesis.text)
-        return [" ".join(texts[path]) for path in paths]
+        texts = texts_of(tasks, model)
+        return [texts.get(path, "") for path in paths]
 
     return hear
 

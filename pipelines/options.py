@@ -187,6 +187,7 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
     """Parses and checks the flags. Raises BeamscribeError for what cannot be honoured."""
     args, rest = parser.parse_known_args(argv)
     _check(args)
+    precision = "float32" if args.exact else args.precision
     return TranscribeOptions(
         inputs=tuple(args.input),
         output=args.output,
@@ -199,11 +200,11 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
             beam_size=args.beam_size,
             word_timestamps=args.word_timestamps == "true",
             prompt=" ".join(args.initial_prompt.split()),
-            precision=_precision(args),
+            precision=fastest_precision() if precision == AUTO else precision,
             short_windows=not args.exact,
         ),
         speech=SpeechOptions(threshold=args.speech_threshold),
-        precision="float32" if args.exact else args.precision,
+        precision=precision,
         batch_windows=args.batch_windows,
         max_memory_gb=args.max_memory,
         max_failed_fraction=args.max_failed_fraction,
@@ -235,13 +236,6 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
-
-
-def _precision(args: argparse.Namespace) -> str:
-    """What --precision and --exact come to on this machine."""
-    if args.exact:
-        return "float32"
-    return fastest_precision() if args.precision == AUTO else str(args.precision)
 
 
 def _channels(text: str) -> str:

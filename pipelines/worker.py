@@ -12,9 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-# before TensorFlow is loaded
+# before TensorFlow is loaded, and as in `pipelines.cli`
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import grpc
 from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc

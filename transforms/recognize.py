@@ -83,13 +83,11 @@ def recognize(
 
     prompt: what the model was told to expect; its text is no evidence.
     """
-
     takes = [take_of(task.window, model.window_samples) for task in tasks]
     # the language is told best from a whole window
-    whole = [model.multilingual and task.language is None for task in tasks]
     lengths = [
-        model.window_samples if is_whole else cut_length(take, model.window_lengths)
-        for take, is_whole in zip(takes, whole, strict=True)
+        model.window_samples if model.multilingual and task.language is None else cut_length(take, model.window_lengths)
+        for task, take in zip(tasks, takes, strict=True)
     ]
 
     def attempt(rows: Sequence[int]) -> Sequence[Hypothesis]:

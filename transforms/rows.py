@@ -159,10 +159,7 @@ class RunRow:
     windows_resumed: int = column(
         pa.int64(), "Of these, windows that an interrupted run before this one had recognised."
     )
-    windows_rescued: int = column(
-        pa.int64(),
-        "Windows heard again: doubted by a guard, or unsure and cut short.",
-    )
+    windows_rescued: int = column(pa.int64(), "Windows heard again: doubted by a guard, or unsure and cut short.")
     rescue_s: float = column(SECONDS, "Time that the second pass took, summed over workers, in seconds.")
     violations: int = column(
         pa.int64(), "Rows that break invariant 6 (times in order, inside the asset, all speech accounted for): 0."

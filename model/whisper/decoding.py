@@ -121,9 +121,8 @@ def search(
 
     state = Searching(tf.range(n_batch), limits, beam, ended, visible, cache, context)
     loop = (tf.constant(1), state, ended)
-    shapes = tf.nest.map_structure(_free, loop)
-    growing = [KeysValues(_free(keys, -1), _free(values, -2)) for keys, values in cache]
-    shapes = (shapes[0], shapes[1]._replace(visible=_free(visible, -1), cache=growing), shapes[2])
+    shapes = tf.nest.map_structure(free, loop)
+    shapes = (shapes[0], shapes[1]._replace(visible=free(visible, -1), cache=free_cache(cache)), shapes[2])
     _, state, found = tf.while_loop(is_searching, write_token, loop, shape_invariants=shapes)
     found = _put(found, state)
     return Decoded(found.tokens, found.lengths, found.sum_logprobs, no_speech_probs)
@@ -148,12 +147,17 @@ def _without_done(step: tf.Tensor, state: Searching, found: Ended, beam_size: in
     return tf.cond(is_worth_it, put_aside, lambda: (state, found))
 
 
-def _free(tensor: tf.Tensor, *axes: int) -> tf.TensorShape:
+def free(tensor: tf.Tensor, *axes: int) -> tf.TensorShape:
     """The shape of a loop's variable whose first axis, and these, may change."""
     shape = tensor.shape.as_list()
     for axis in (0, *axes) if shape else ():
         shape[axis] = None
     return tf.TensorShape(shape)
+
+
+def free_cache(cache: list[KeysValues]) -> list[KeysValues]:
+    """The shapes of a decoder's cache in a loop that adds tokens to it."""
+    return [KeysValues(free(keys, -1), free(values, -2)) for keys, values in cache]
 
 
 def _put(found: Ended, state: Searching) -> Ended:

@@ -150,7 +150,7 @@ class WhisperRecognizer:
 
     def identify(self, waveforms: Waveforms) -> list[dict[str, float]]:
         """The probability of each language the model knows, for waveforms [one of `window_lengths`]."""
-        if not self._tokenizer.multilingual:
+        if not self.multilingual:
             return [{"en": 1.0}] * len(waveforms)
         codes = list(self._tokenizer.language_tokens)
 
@@ -265,7 +265,7 @@ class WhisperRecognizer:
 
     def _identify(self, context: AudioContext, languages: Sequence[str | None]) -> list[tuple[str, float | None]]:
         """The language of each row and, where the model was asked, the probability it gave it."""
-        if not self._tokenizer.multilingual:
+        if not self.multilingual:
             return [("en", None)] * len(languages)
         if None not in languages:
             return [(code, None) for code in languages if code is not None]
@@ -298,7 +298,7 @@ class WhisperRecognizer:
         )
 
     def _check_languages(self, languages: Sequence[str | None]) -> None:
-        known = self._tokenizer.language_tokens if self._tokenizer.multilingual else {"en": None}
+        known = self._tokenizer.language_tokens if self.multilingual else {"en": None}
         for code in languages:
             if code is not None and code not in known:
                 raise BeamscribeError(f"the model does not know the language {code!r}: it knows {', '.join(known)}")

@@ -25,11 +25,8 @@ SUM_WIDTH = 8
 
 def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]; n_batch is at most WINDOWS_A_PRODUCT."""
-    n_rows, n_in = x.shape[1:]
-    size = ROWS_A_KERNEL * math.ceil(WINDOWS_A_PRODUCT * n_rows / ROWS_A_KERNEL)
-    n_given = tf.shape(x)[0] * n_rows
-    filled = tf.ensure_shape(tf.pad(tf.reshape(x, [-1, n_in]), [[0, size - n_given], [0, 0]]), [size, n_in])
-    return tf.reshape(tf.matmul(filled, weight)[:n_given], [-1, n_rows, weight.shape[1]])
+    size = ROWS_A_KERNEL * math.ceil(WINDOWS_A_PRODUCT * x.shape[1] / ROWS_A_KERNEL)
+    return _product(x, weight, size - _count_rows(x))
 
 
 def project_to_many(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -37,10 +34,18 @@ def project_to_many(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
 
     The sums of such a product are not cut by the number of its rows: they are short beside it.
     """
+    return _product(x, weight, -_count_rows(x) % ROWS_A_KERNEL)
+
+
+def _count_rows(x: tf.Tensor) -> tf.Tensor:
+    return tf.shape(x)[0] * x.shape[1]
+
+
+def _product(x: tf.Tensor, weight: tf.Tensor, n_filling: tf.Tensor) -> tf.Tensor:
+    """`x` by `weight`, with so many rows of zeros after its own."""
     n_rows, n_in = x.shape[1:]
-    n_given = tf.shape(x)[0] * n_rows
-    filled = tf.pad(tf.reshape(x, [-1, n_in]), [[0, -n_given % ROWS_A_KERNEL], [0, 0]])
-    return tf.reshape(tf.matmul(filled, weight)[:n_given], [-1, n_rows, weight.shape[1]])
+    filled = tf.pad(tf.reshape(x, [-1, n_in]), [[0, n_filling], [0, 0]])
+    return tf.reshape(tf.matmul(filled, weight)[: _count_rows(x)], [-1, n_rows, weight.shape[1]])
 
 
 def softmax(x: tf.Tensor) -> tf.Tensor:

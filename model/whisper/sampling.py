@@ -4,19 +4,36 @@ Radford et al. 2022, section 4.5, fall back to it where a search repeats itself 
 depends on the numbers that are passed in alone, so a row is the same whatever stands beside it.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from model.whisper import network as whisper
-from model.whisper.decoding import Decoded, Sot, no_speech_probabilities, read_prompt
+from model.whisper.decoding import Decoded, Sot, free, free_cache, no_speech_probabilities, read_prompt
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
 from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import softmax
 
 # tokens beyond the likeliest are not drawn: together they hold next to nothing at temperatures up to 1
 N_CANDIDATES = 64
+
+
+class Drawing(NamedTuple):
+    """The draws of each window so far."""
+
+    # [n_batch, n_draws, max_tokens], end-of-text where nothing is written
+    tokens: tf.Tensor
+    # [n_batch, n_draws]
+    sum_logprobs: tf.Tensor
+    has_ended: tf.Tensor
+    # of [n_batch, n_draws]
+    progress: Progress
+    # [n_batch, n_draws, at least n_vocab] of the next token
+    logits: tf.Tensor
+    # [n_batch, n_draws, n_cached]
+    visible: tf.Tensor
+    cache: list[KeysValues]
 
 
 def draw_numbers(seeds: list[int], n_draws: int, max_tokens: int) -> np.ndarray:
@@ -44,61 +61,40 @@ def sample(
     n_draws, max_tokens = numbers.shape[1:]
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
-    tokens = tf.fill([n_batch, n_draws, max_tokens], grammar.eot)
-    sum_logprobs, has_ended = tf.zeros([n_batch, n_draws]), tf.zeros([n_batch, n_draws], tf.bool)
-    logits = tf.repeat(whisper.filled_logits(network, states[:, -1:]), n_draws, axis=1)
-    visible = tf.ones([n_batch, n_draws, n_prompt], tf.bool)
-    loop = (
-        tf.constant(0),
-        tokens,
-        sum_logprobs,
-        has_ended,
-        at_start(grammar, [n_batch, n_draws]),
-        logits,
-        visible,
-        cache,
+    state = Drawing(
+        tokens=tf.fill([n_batch, n_draws, max_tokens], grammar.eot),
+        sum_logprobs=tf.zeros([n_batch, n_draws]),
+        has_ended=tf.zeros([n_batch, n_draws], tf.bool),
+        progress=at_start(grammar, [n_batch, n_draws]),
+        logits=tf.repeat(whisper.filled_logits(network, states[:, -1:]), n_draws, axis=1),
+        visible=tf.ones([n_batch, n_draws, n_prompt], tf.bool),
+        cache=cache,
     )
 
-    def drawing(
-        step: tf.Tensor, tokens: tf.Tensor, sum_logprobs: tf.Tensor, has_ended: tf.Tensor, *_: Any
-    ) -> tf.Tensor:
-        return (step < max_tokens) & tf.reduce_any(~has_ended)
+    def is_drawing(step: tf.Tensor, state: Drawing) -> tf.Tensor:
+        return (step < max_tokens) & tf.reduce_any(~state.has_ended)
 
-    def draw_token(
-        step: tf.Tensor,
-        tokens: tf.Tensor,
-        sum_logprobs: tf.Tensor,
-        has_ended: tf.Tensor,
-        progress: Progress,
-        logits: tf.Tensor,
-        visible: tf.Tensor,
-        cache: list[KeysValues],
-    ) -> tuple[Any, ...]:
-        drawn, logprobs = _draw(grammar, progress, logits, temperature, numbers[:, :, step])
-        drawn = tf.where(has_ended, grammar.eot, drawn)
-        sum_logprobs += tf.where(has_ended, 0.0, logprobs)
-        tokens = tf.where(tf.range(max_tokens) == step, drawn[..., None], tokens)
-        visible = tf.concat([visible, tf.eye(n_draws, batch_shape=[n_batch], dtype=tf.bool)], axis=-1)
+    def draw_token(step: tf.Tensor, state: Drawing) -> tuple[tf.Tensor, Drawing]:
+        drawn, logprobs = _draw(grammar, state.progress, state.logits, temperature, numbers[:, :, step])
+        drawn = tf.where(state.has_ended, grammar.eot, drawn)
+        visible = tf.concat([state.visible, tf.eye(n_draws, batch_shape=[n_batch], dtype=tf.bool)], axis=-1)
         positions = tf.fill([n_draws], n_prompt + step)
-        states, cache = whisper.decode(network, drawn, positions, visible, cache, context)
-        progress = advance(grammar, progress, drawn)
-        has_ended = has_ended | (drawn == grammar.eot)
-        return (
-            step + 1,
-            tokens,
-            sum_logprobs,
-            has_ended,
-            progress,
-            whisper.filled_logits(network, states),
-            visible,
-            cache,
+        states, cache = whisper.decode(network, drawn, positions, visible, state.cache, context)
+        return step + 1, Drawing(
+            tokens=tf.where(tf.range(max_tokens) == step, drawn[..., None], state.tokens),
+            sum_logprobs=state.sum_logprobs + tf.where(state.has_ended, 0.0, logprobs),
+            has_ended=state.has_ended | (drawn == grammar.eot),
+            progress=advance(grammar, state.progress, drawn),
+            logits=whisper.filled_logits(network, states),
+            visible=visible,
+            cache=cache,
         )
 
-    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, loop)
-    growing = [KeysValues(k.shape[:-1] + [None], v.shape[:-2] + [None, v.shape[-1]]) for k, v in cache]
-    shapes = (*shapes[:6], visible.shape[:-1] + [None], growing)
-    _, tokens, sum_logprobs, *_ = tf.while_loop(drawing, draw_token, loop, shape_invariants=shapes)
-    return _likeliest(tokens, sum_logprobs, no_speech_probs, grammar.eot)
+    loop = (tf.constant(0), state)
+    shapes = tf.nest.map_structure(free, loop)
+    shapes = (shapes[0], shapes[1]._replace(visible=free(state.visible, -1), cache=free_cache(cache)))
+    _, state = tf.while_loop(is_drawing, draw_token, loop, shape_invariants=shapes)
+    return _likeliest(state.tokens, state.sum_logprobs, no_speech_probs, grammar.eot)
 
 
 def _draw(

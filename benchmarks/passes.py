@@ -1,0 +1,67 @@
+"""Our recogniser in the benchmark's own process, without Beam: windows, pools, and both passes with all guards."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from model.recognizer import BATCH_WINDOWS, POOL_BATCHES, SAMPLE_RATE_HZ, Recognizer
+from model.vad import VoiceActivityDetector
+from transforms.assets import Asset, WorkItem
+from transforms.recognize import (
+    WINDOW_PARTS,
+    DoubtfulWindow,
+    RecognizedWindow,
+    RecognizerHandler,
+    WindowTask,
+    recognize,
+    recognize_again,
+)
+from transforms.speech import SpeechOptions
+from transforms.windows import cut_windows
+
+BLOCK_SAMPLES = 60 * SAMPLE_RATE_HZ
+POOL_WINDOWS = BATCH_WINDOWS * POOL_BATCHES
+
+
+def windows_of(path: str, samples: np.ndarray, detector: VoiceActivityDetector) -> list[WindowTask]:
+    """The windows of a recording's samples [n] at SAMPLE_RATE_HZ, as the pipeline cuts them."""
+    blocks = np.split(samples, range(BLOCK_SAMPLES, len(samples), BLOCK_SAMPLES))
+    item = WorkItem(Asset(path, path, 0, 0), "", 1)
+    return [WindowTask(item, None, window, "en") for window in cut_windows(blocks, detector, SpeechOptions())]
+
+
+def pools(tasks: Sequence[WindowTask]) -> Iterator[list[WindowTask]]:
+    """As the pipeline gathers them."""
+    pool: list[WindowTask] = []
+    size = 0
+    for task in tasks:
+        own = RecognizerHandler.size_of(task)
+        if size + own > POOL_WINDOWS * WINDOW_PARTS:
+            yield pool
+            pool, size = [], 0
+        pool.append(task)
+        size += own
+    if pool:
+        yield pool
+
+
+def first_pass(tasks: Sequence[WindowTask], model: Recognizer) -> list[RecognizedWindow | DoubtfulWindow]:
+    """All windows, pool by pool."""
+    return [result for pool in pools(tasks) for result in recognize(pool, model)]
+
+
+def second_pass(first: Sequence[RecognizedWindow | DoubtfulWindow], model: Recognizer) -> list[RecognizedWindow]:
+    """What did not hold in the first pass."""
+    doubtful = [result for result in first if isinstance(result, DoubtfulWindow)]
+    starts = range(0, len(doubtful), POOL_WINDOWS)
+    return [result for start in starts for result in recognize_again(doubtful[start : start + POOL_WINDOWS], model)]
+
+
+def texts_of(tasks: Sequence[WindowTask], model: Recognizer) -> dict[str, str]:
+    """Text by uri, after both passes."""
+    first = first_pass(tasks, model)
+    done = [window for window in first if isinstance(window, RecognizedWindow)] + second_pass(first, model)
+    texts: dict[str, list[str]] = {}
+    for window in sorted(done, key=lambda w: (w.uri, w.window_index)):
+        texts.setdefault(window.uri, []).append(window.hypothesis.text if window.hypothesis else "")
+    return {uri: " ".join(parts) for uri, parts in texts.items()}
