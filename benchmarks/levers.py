@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from passes import first_pass, second_pass, windows_of
 from peers import read_samples
 from speed import SETS, clips_of
 
 from model.recognizer import DecodeOptions
-from model.registry import load_recognizer, resolve_model
+from model.registry import batch_windows_of, load_recognizer, resolve_model
 from model.vad import load_detector
 from model.whisper import decoding
 from model.whisper.recognizer import WhisperRecognizer
@@ -34,18 +35,32 @@ def as_it_is(model: WhisperRecognizer) -> None:
     """Changes nothing."""
 
 
-# name, precision, whether windows are cut, share of open windows at which a batch shrinks, what else is done
-VARIANTS: list[tuple[str, str, bool, float, Callable[[WhisperRecognizer], None]]] = [
-    ("all of it", "bfloat16", True, decoding.MOST_OPEN, as_it_is),
-    ("float32", "float32", True, decoding.MOST_OPEN, as_it_is),
-    ("whole windows", "bfloat16", False, decoding.MOST_OPEN, as_it_is),
-    ("batches that do not shrink", "bfloat16", True, -1.0, as_it_is),
-    ("one batch after another", "bfloat16", True, decoding.MOST_OPEN, one_after_another),
-    ("none of it", "float32", False, -1.0, one_after_another),
+class Variant(NamedTuple):
+    """A recogniser that lacks something."""
+
+    name: str
+    precision: str = "bfloat16"
+    short_windows: bool = True
+    # None: as many as a run takes
+    batch_windows: int | None = None
+    # share of open windows at which a batch shrinks
+    most_open: float = decoding.MOST_OPEN
+    change: Callable[[WhisperRecognizer], None] = as_it_is
+
+
+VARIANTS = [
+    Variant("nothing"),
+    Variant("bfloat16", precision="float32"),
+    Variant("short windows", short_windows=False),
+    Variant("batches of more than 12", batch_windows=12),
+    Variant("batches of more than 4", batch_windows=4),
+    Variant("shrinking batches", most_open=-1.0),
+    Variant("two batches at once", change=one_after_another),
+    Variant("any of it", "float32", False, 12, -1.0, one_after_another),
 ]
 
 
-def stages(model: WhisperRecognizer, paths: list[str]) -> list[float]:
+def stages(model: WhisperRecognizer, paths: list[str], batch_windows: int) -> list[float]:
     """Seconds of each stage."""
     marks = [time.monotonic()]
     samples = [read_samples(Path(path)) for path in paths]
@@ -53,9 +68,9 @@ def stages(model: WhisperRecognizer, paths: list[str]) -> list[float]:
     detector = load_detector()
     tasks = [task for path, own in zip(paths, samples, strict=True) for task in windows_of(path, own, detector)]
     marks.append(time.monotonic())
-    first = first_pass(tasks, model)
+    first = first_pass(tasks, model, batch_windows)
     marks.append(time.monotonic())
-    second_pass(first, model)
+    second_pass(first, model, batch_windows)
     marks.append(time.monotonic())
     return [after - before for before, after in itertools.pairwise(marks)]
 
@@ -68,18 +83,23 @@ def main() -> None:
     print("| set | without | decoding | finding | first pass | second pass | all |\n|---|---|---:|---:|---:|---:|---:|")
     for name in options.set or ["long", "short"]:
         paths = [clip.uri for clip in clips_of(name)]
-        for label, precision, is_cut, most_open, change in VARIANTS:
-            decoding.MOST_OPEN = most_open
+        for variant in VARIANTS:
+            decoding.MOST_OPEN = variant.most_open
             decode = DecodeOptions(
-                beam_size=options.beam_size, word_timestamps=False, precision=precision, short_windows=is_cut
+                beam_size=options.beam_size,
+                word_timestamps=False,
+                precision=variant.precision,
+                short_windows=variant.short_windows,
             )
-            model = load_recognizer(resolve_model("tiny.en"), decode)
+            files = resolve_model("tiny.en")
+            batch_windows = variant.batch_windows or batch_windows_of(files, decode, None)
+            model = load_recognizer(files, decode, batch_windows)
             assert isinstance(model, WhisperRecognizer)
-            change(model)
-            stages(model, paths)
-            seconds = stages(model, paths)
+            variant.change(model)
+            stages(model, paths, batch_windows)
+            seconds = stages(model, paths, batch_windows)
             row = " | ".join(f"{value:.1f}" for value in [*seconds, sum(seconds)])
-            print(f"| {name} | {label} | {row} |", flush=True)
+            print(f"| {name} | {variant.name} | {row} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from transforms.speech import SpeechOptions
 from transforms.windows import cut_windows
 
 BLOCK_SAMPLES = 60 * SAMPLE_RATE_HZ
-POOL_WINDOWS = BATCH_WINDOWS * POOL_BATCHES
 
 
 def windows_of(path: str, samples: np.ndarray, detector: VoiceActivityDetector) -> list[WindowTask]:
@@ -30,13 +29,13 @@ def windows_of(path: str, samples: np.ndarray, detector: VoiceActivityDetector) 
     return [WindowTask(item, None, window, "en") for window in cut_windows(blocks, detector, SpeechOptions())]
 
 
-def pools(tasks: Sequence[WindowTask]) -> Iterator[list[WindowTask]]:
+def pools(tasks: Sequence[WindowTask], batch_windows: int) -> Iterator[list[WindowTask]]:
     """As the pipeline gathers them."""
     pool: list[WindowTask] = []
     size = 0
     for task in tasks:
         own = RecognizerHandler.size_of(task)
-        if size + own > POOL_WINDOWS * WINDOW_PARTS:
+        if size + own > POOL_BATCHES * batch_windows * WINDOW_PARTS:
             yield pool
             pool, size = [], 0
         pool.append(task)
@@ -45,22 +44,29 @@ def pools(tasks: Sequence[WindowTask]) -> Iterator[list[WindowTask]]:
         yield pool
 
 
-def first_pass(tasks: Sequence[WindowTask], model: Recognizer) -> list[RecognizedWindow | DoubtfulWindow]:
+def first_pass(
+    tasks: Sequence[WindowTask], model: Recognizer, batch_windows: int = BATCH_WINDOWS
+) -> list[RecognizedWindow | DoubtfulWindow]:
     """All windows, pool by pool."""
-    return [result for pool in pools(tasks) for result in recognize(pool, model)]
+    return [result for pool in pools(tasks, batch_windows) for result in recognize(pool, model)]
 
 
-def second_pass(first: Sequence[RecognizedWindow | DoubtfulWindow], model: Recognizer) -> list[RecognizedWindow]:
+def second_pass(
+    first: Sequence[RecognizedWindow | DoubtfulWindow], model: Recognizer, batch_windows: int = BATCH_WINDOWS
+) -> list[RecognizedWindow]:
     """What did not hold in the first pass."""
     doubtful = [result for result in first if isinstance(result, DoubtfulWindow)]
-    starts = range(0, len(doubtful), POOL_WINDOWS)
-    return [result for start in starts for result in recognize_again(doubtful[start : start + POOL_WINDOWS], model)]
+    size = POOL_BATCHES * batch_windows
+    starts = range(0, len(doubtful), size)
+    return [result for start in starts for result in recognize_again(doubtful[start : start + size], model)]
 
 
-def texts_of(tasks: Sequence[WindowTask], model: Recognizer) -> dict[str, str]:
+def texts_of(tasks: Sequence[WindowTask], model: Recognizer, batch_windows: int = BATCH_WINDOWS) -> dict[str, str]:
     """Text by uri, after both passes."""
-    first = first_pass(tasks, model)
-    done = [window for window in first if isinstance(window, RecognizedWindow)] + second_pass(first, model)
+    first = first_pass(tasks, model, batch_windows)
+    done = [window for window in first if isinstance(window, RecognizedWindow)] + second_pass(
+        first, model, batch_windows
+    )
     texts: dict[str, list[str]] = {}
     for window in sorted(done, key=lambda w: (w.uri, w.window_index)):
         texts.setdefault(window.uri, []).append(window.hypothesis.text if window.hypothesis else "")

@@ -22,7 +22,7 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
 
     from model.precision import fastest_precision
     from model.recognizer import DecodeOptions
-    from model.registry import load_recognizer, resolve_model
+    from model.registry import batch_windows_of, load_recognizer, resolve_model
     from model.vad import load_detector
 
     options = DecodeOptions(
@@ -31,11 +31,13 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
         precision=precision or fastest_precision(),
         short_windows=not exact,
     )
-    model, detector = load_recognizer(resolve_model(folder), options), load_detector()
+    files = resolve_model(folder)
+    batch_windows = batch_windows_of(files, options, None)
+    model, detector = load_recognizer(files, options, batch_windows), load_detector()
 
     def hear(paths: Sequence[str]) -> list[str]:
         tasks = [task for path in paths for task in windows_of(path, read_samples(Path(path)), detector)]
-        texts = texts_of(tasks, model)
+        texts = texts_of(tasks, model, batch_windows)
         return [texts.get(path, "") for path in paths]
 
     return hear

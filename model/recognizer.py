@@ -12,6 +12,8 @@ SAMPLE_RATE_HZ = 16_000
 UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
 # windows that are decoded together, and the most that may be: a product of the decoder is filled up to so many
 BATCH_WINDOWS, MAX_BATCH_WINDOWS = 12, 16
+# the most of a greedy search: however few hypotheses there are, all of the vocabulary's weights are read for them
+MAX_GREEDY_WINDOWS = 32
 # windows of about one length are decoded together: they are picked from so many batches at once
 POOL_BATCHES = 2
 # hypotheses of the second pass: of its wider search, openai/whisper's own number, and of a sampling temperature
@@ -41,6 +43,11 @@ class DecodeOptions:
     precision: str = "float32"
     # whether a window that is short is recognised without the silence that would fill it up
     short_windows: bool = True
+
+
+def most_windows(beam_size: int) -> int:
+    """How many windows may be decoded together."""
+    return MAX_GREEDY_WINDOWS if beam_size == 1 else MAX_BATCH_WINDOWS
 
 
 def most_tokens(window_s: float) -> int:

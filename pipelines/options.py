@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
 from model.precision import PRECISIONS, fastest_precision
-from model.recognizer import BATCH_WINDOWS, MAX_BATCH_WINDOWS, DecodeOptions
+from model.recognizer import BATCH_WINDOWS, MAX_BATCH_WINDOWS, MAX_GREEDY_WINDOWS, DecodeOptions, most_windows
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
 
@@ -150,7 +150,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--batch_windows",
         type=int,
         metavar="N",
-        help=f"windows decoded together, 1 to {MAX_BATCH_WINDOWS} (default: {BATCH_WINDOWS}, or what fits into memory)",
+        help=f"windows decoded together, 1 to {MAX_BATCH_WINDOWS}, to {MAX_GREEDY_WINDOWS} where greedy (default: "
+        f"{BATCH_WINDOWS}, {MAX_GREEDY_WINDOWS} where greedy and the model small, or what fits into memory)",
     )
     run.add_argument(
         "--max_memory", type=float, metavar="GB", help="memory that a worker process may take; picks --batch_windows"
@@ -218,8 +219,9 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.batch_windows is not None and not 1 <= args.batch_windows <= MAX_BATCH_WINDOWS:
-        raise BeamscribeError(f"--batch_windows {args.batch_windows}: needs 1 to {MAX_BATCH_WINDOWS}")
+    most = most_windows(args.beam_size)
+    if args.batch_windows is not None and not 1 <= args.batch_windows <= most:
+        raise BeamscribeError(f"--batch_windows {args.batch_windows}: needs 1 to {most}")
     if args.max_memory is not None and not args.max_memory > 0:
         raise BeamscribeError(f"--max_memory {args.max_memory:g}: needs a number of gigabytes above 0")
     if args.batch_windows is not None and args.max_memory is not None:

@@ -17,7 +17,7 @@ import numpy as np
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis, Recognizer, most_tokens
 from transforms.guards import LOOPING, Scene, Stretch, doubts, judge, says_silence, uncovered
 from transforms.pieces import REPEATED_SPEECH
-from transforms.takes import Take, begins_loud, is_first, moved, take_of, take_with_lead, waveforms_of
+from transforms.takes import Take, begins_loud, cut_length, is_first, moved, take_of, take_with_lead, waveforms_of
 from transforms.windows import Window
 
 # a stretch that is nearly the whole window would only give the same again
@@ -234,7 +234,7 @@ def _fill_in(
         if not cuts:
             break
         takes = [_cut_out(windows[i], stretch) for i, stretch in cuts]
-        heard = _hear(takes, [rescued[i].hypothesis.language for i, _ in cuts], model)
+        heard = _hear_short(takes, [rescued[i].hypothesis.language for i, _ in cuts], model)
         grown = False
         for (i, stretch), more in zip(cuts, heard, strict=True):
             part = _part_of(scenes[i], stretch)
@@ -272,6 +272,24 @@ def _cut_out(window: Window, stretch: Stretch) -> Take:
 def _hear(takes: Sequence[Take], languages: Sequence[str], model: Recognizer) -> list[Hypothesis]:
     heard = model.recognize(waveforms_of(takes, model.window_samples), languages)
     return [moved(hypothesis, -take.lead_s) for hypothesis, take in zip(heard, takes, strict=True)]
+
+
+def _hear_short(takes: Sequence[Take], languages: Sequence[str], model: Recognizer) -> list[Hypothesis]:
+    """As `_hear`, without the silence that fills a window up, unless that is missed."""
+    lengths = [cut_length(take, model.window_lengths) for take in takes]
+    waveforms = [take.padded(length) for take, length in zip(takes, lengths, strict=True)]
+    heard = [moved(h, -take.lead_s) for h, take in zip(model.recognize(waveforms, languages), takes, strict=True)]
+    missed = [
+        i
+        for i, length in enumerate(lengths)
+        if length < model.window_samples and misses_silence(heard[i], length / SAMPLE_RATE_HZ)
+    ]
+    if missed:
+        for i, hypothesis in zip(
+            missed, _hear([takes[i] for i in missed], [languages[i] for i in missed], model), strict=True
+        ):
+            heard[i] = hypothesis
+    return heard
 
 
 def merge(first: Hypothesis, more: Hypothesis, offset_s: float) -> Hypothesis:

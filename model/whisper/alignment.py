@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from model.whisper import network as whisper
 from model.whisper.network import AudioContext, KeysValues, Network
-from model.whisper.rowwise import ROWS_A_KERNEL, VECTOR_WIDTH, WINDOWS_A_PRODUCT, logsumexp
+from model.whisper.rowwise import ROWS_A_KERNEL, VECTOR_WIDTH, logsumexp
 from model.whisper.warping import warp
 
 # tokens that the decoder reads at once: more would only take more memory
@@ -23,6 +23,8 @@ TOKEN_BUCKETS = (64, 128, 256)
 # positions of the encoder, 0.14 s
 MEDIAN_WIDTH = 7
 NORM_EPSILON = 1e-12
+# times ROWS_A_KERNEL states are scored over the vocabulary at once
+BLOCK_ROWS = 16
 
 
 class TokenTimes(NamedTuple):
@@ -229,13 +231,11 @@ def following_probabilities(network: Network, states: tf.Tensor, following: tf.T
 
     A block of states at a time, because there are as many scores to each as the vocabulary is large.
     """
-    n_block = WINDOWS_A_PRODUCT * ROWS_A_KERNEL
+    n_block = BLOCK_ROWS * ROWS_A_KERNEL
     n = tf.shape(states)[0]
     padding = [[0, -n % n_block]]
-    blocks = tf.reshape(
-        tf.pad(states, [*padding, [0, 0]]), [-1, WINDOWS_A_PRODUCT, ROWS_A_KERNEL, network.dims.n_text_state]
-    )
-    tokens = tf.reshape(tf.pad(following, padding), [-1, WINDOWS_A_PRODUCT, ROWS_A_KERNEL])
+    blocks = tf.reshape(tf.pad(states, [*padding, [0, 0]]), [-1, BLOCK_ROWS, ROWS_A_KERNEL, network.dims.n_text_state])
+    tokens = tf.reshape(tf.pad(following, padding), [-1, BLOCK_ROWS, ROWS_A_KERNEL])
 
     def logprobs(block: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         # a sum over rows that do not begin where vector registers do depends on which row of the block it is of
@@ -246,7 +246,7 @@ def following_probabilities(network: Network, states: tf.Tensor, following: tf.T
     found = tf.map_fn(
         logprobs,
         (blocks, tokens),
-        fn_output_signature=tf.TensorSpec([WINDOWS_A_PRODUCT, ROWS_A_KERNEL]),
+        fn_output_signature=tf.TensorSpec([BLOCK_ROWS, ROWS_A_KERNEL]),
         parallel_iterations=1,
     )
     # the probability of what is filled in goes with it

@@ -4,7 +4,14 @@ import math
 import os
 
 from model.errors import BeamscribeError
-from model.recognizer import BATCH_WINDOWS, MAX_BATCH_WINDOWS, N_DRAWS, POOL_BATCHES, RESCUE_BEAM_SIZE
+from model.recognizer import (
+    BATCH_WINDOWS,
+    MAX_BATCH_WINDOWS,
+    N_DRAWS,
+    POOL_BATCHES,
+    RESCUE_BEAM_SIZE,
+    most_windows,
+)
 from model.whisper.dimensions import Dimensions, weight_shapes
 
 # Python, TensorFlow, Beam and the traced functions, without a model
@@ -19,6 +26,8 @@ SCORE_COPIES = 6
 ATTENTION_COPIES = 2.5
 # audio of a window, unpadded and padded
 AUDIO_BYTES = 2 * 480_000 * 4
+# of a decoder as wide as base's or narrower the vocabulary is most of the weights
+SMALL_STATE = 512
 # what a run takes of a machine's memory where nobody says: decoders and the system need some too
 DEFAULT_SHARE = 0.6
 
@@ -27,30 +36,32 @@ def process_bytes(dims: Dimensions, precision: str, beam_size: int, batch_window
     """Peak memory of a worker process that decodes n_threads batches at once."""
     n_bytes = 2 if precision == "bfloat16" else 4
     context = 2 * dims.n_text_layer * dims.n_audio_ctx * dims.n_text_state * n_bytes
-    # the second pass searches and draws as widely, whatever the first does
-    n_hypotheses = max(beam_size, RESCUE_BEAM_SIZE, N_DRAWS)
-    window = CONTEXT_COPIES * context + SCORE_COPIES * n_hypotheses * dims.n_vocab * 4 + POOL_BATCHES * AUDIO_BYTES
+    window, scores = CONTEXT_COPIES * context + POOL_BATCHES * AUDIO_BYTES, SCORE_COPIES * dims.n_vocab * 4
     attention = ATTENTION_COPIES * dims.n_audio_head * dims.n_audio_ctx**2 * n_bytes
     # a window that is alone stands in its batch twice
-    batch = max(batch_windows, 2) * window + attention
+    first = max(batch_windows, 2) * (window + beam_size * scores)
+    # the second pass searches and draws widely, whatever the first does
+    second = min(max(batch_windows, 2), MAX_BATCH_WINDOWS) * (window + max(RESCUE_BEAM_SIZE, N_DRAWS) * scores)
+    batch = max(first, second) + attention
     n_weights = sum(math.prod(shape) for shape in weight_shapes(dims).values())
     return round(PROCESS_BYTES + WEIGHT_COPIES * 4 * n_weights + n_threads * batch)
 
 
 def largest_batch(dims: Dimensions, precision: str, beam_size: int, n_threads: int, n_bytes: float) -> int:
     """The largest batch of windows whose process stays below so many bytes; 0 where none does."""
-    sizes = range(MAX_BATCH_WINDOWS, 0, -1)
+    sizes = range(most_windows(beam_size), 0, -1)
     return next((n for n in sizes if process_bytes(dims, precision, beam_size, n, n_threads) <= n_bytes), 0)
 
 
 def fitting_batch(dims: Dimensions, precision: str, beam_size: int, n_threads: int, max_memory_gb: float | None) -> int:
-    """The windows that are decoded together: all that fit, or without a limit no more than BATCH_WINDOWS.
+    """The windows that are decoded together: all that fit, or without a limit no more than it takes to be fast.
 
     BeamscribeError where a limit is given that nothing fits into.
     """
     if max_memory_gb is None:
         n_fitting = largest_batch(dims, precision, beam_size, n_threads, DEFAULT_SHARE * _machine_bytes())
-        return min(max(n_fitting, 1), BATCH_WINDOWS)
+        is_small = beam_size == 1 and dims.n_text_state <= SMALL_STATE
+        return min(max(n_fitting, 1), most_windows(beam_size) if is_small else BATCH_WINDOWS)
     n_fitting = largest_batch(dims, precision, beam_size, n_threads, max_memory_gb * 1e9)
     if n_fitting:
         return n_fitting

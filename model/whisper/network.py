@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from model.recognizer import MAX_BATCH_WINDOWS
 from model.whisper import rowwise
 from model.whisper.dimensions import Dimensions
 from model.whisper.grammar import BLOCK
@@ -27,6 +28,8 @@ class Network:
     parameters: dict[str, tf.Tensor]
     # what the encoder multiplies in, and what the decoder attends to is kept in; sums over layers are in float32
     compute_dtype: tf.DType = tf.float32
+    # the most that are decoded together: a product of the decoder is filled up to so many
+    most_windows: int = MAX_BATCH_WINDOWS
 
 
 class KeysValues(NamedTuple):
@@ -48,7 +51,12 @@ class AudioContext(NamedTuple):
     heard: tf.Tensor
 
 
-def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray], precision: str = "float32") -> Network:
+def build_network(
+    dims: Dimensions,
+    weights: Mapping[str, np.ndarray],
+    precision: str = "float32",
+    most_windows: int = MAX_BATCH_WINDOWS,
+) -> Network:
     """Lays a checkpoint's weights out for the functions below. precision: "float32" or "bfloat16"."""
     compute_dtype = tf.dtypes.as_dtype(precision)
     laid_out = {name: array if name.endswith("positional_embedding") else array.T for name, array in weights.items()}
@@ -64,6 +72,7 @@ def build_network(dims: Dimensions, weights: Mapping[str, np.ndarray], precision
         dims,
         {name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()},
         compute_dtype,
+        most_windows,
     )
 
 
@@ -79,16 +88,16 @@ def encode(network: Network, mel: tf.Tensor) -> tf.Tensor:
     One window at a time: the attention scores of a batch would be gigabytes, and so the numbers of a window do not
     depend on the size of its batch.
     """
-    dims, parameters, compute = network.dims, network.parameters, network.compute_dtype
-    x = _convolve(parameters, "encoder.conv1", tf.cast(tf.transpose(mel), compute), stride=1)
-    x = tf.cast(_convolve(parameters, "encoder.conv2", x, stride=2), tf.float32)
-    x = x + parameters["encoder.positional_embedding"][: tf.shape(x)[0]]
+    dims, compute = network.dims, network.compute_dtype
+    x = _convolve(network, "encoder.conv1", tf.cast(tf.transpose(mel), compute), stride=1)
+    x = tf.cast(_convolve(network, "encoder.conv2", x, stride=2), tf.float32)
+    x = x + network.parameters["encoder.positional_embedding"][: tf.shape(x)[0]]
     for layer in range(dims.n_audio_layer):
         block = f"encoder.blocks.{layer}"
-        normalized = tf.cast(_normalize(parameters, f"{block}.attn_ln", x), compute)
-        x = x + tf.cast(_attend_over_audio(parameters, f"{block}.attn", normalized, dims), tf.float32)
-        x = x + tf.cast(_feed_forward(parameters, block, x, compute), tf.float32)
-    return _normalize(parameters, "encoder.ln_post", x)
+        normalized = tf.cast(_normalize(network, f"{block}.attn_ln", x), compute)
+        x = x + tf.cast(_attend_over_audio(network, f"{block}.attn", normalized), tf.float32)
+        x = x + tf.cast(_feed_forward(network, block, x, compute), tf.float32)
+    return _normalize(network, "encoder.ln_post", x)
 
 
 def audio_context(network: Network, audio: tf.Tensor, n_positions: tf.Tensor | int | None = None) -> AudioContext:
@@ -100,7 +109,7 @@ def audio_context(network: Network, audio: tf.Tensor, n_positions: tf.Tensor | i
     context = []
     for layer in range(network.dims.n_text_layer):
         of_layer = f"decoder.blocks.{layer}.cross_attn.key_value"
-        projected = _linear(network.parameters, of_layer, tf.cast(audio, network.compute_dtype))
+        projected = _linear(network, of_layer, tf.cast(audio, network.compute_dtype))
         keys, values = (_split_heads(part, network.dims.n_text_head) for part in tf.split(projected, 2, axis=-1))
         context.append(KeysValues(keys if keeps_positions_first(keys) else tf.linalg.matrix_transpose(keys), values))
     return AudioContext(context, heard)
@@ -160,25 +169,25 @@ def decode_with_queries(
 
     They are small, and with the keys of the context give the attention of those heads whose attention is wanted.
     """
-    dims, parameters = network.dims, network.parameters
-    x = embed(network, tokens) + tf.gather(parameters["decoder.positional_embedding"], positions)
+    dims = network.dims
+    x = embed(network, tokens) + tf.gather(network.parameters["decoder.positional_embedding"], positions)
     grown, asked = [], []
     heard = context.heard[:, None, None]
     for layer in range(dims.n_text_layer):
         block = f"decoder.blocks.{layer}"
-        normalized = _normalize(parameters, f"{block}.attn_ln", x)
-        projected = _linear(parameters, f"{block}.attn.query_key_value", normalized)
+        normalized = _normalize(network, f"{block}.attn_ln", x)
+        projected = _linear(network, f"{block}.attn.query_key_value", normalized)
         queries, keys, values = (_split_heads(part, dims.n_text_head) for part in tf.split(projected, 3, axis=-1))
         grown.append(_append(cache[layer], KeysValues(tf.linalg.matrix_transpose(keys), values)))
-        x = x + _linear(parameters, f"{block}.attn.out", _merge_heads(_attend(queries, grown[layer], visible[:, None])))
-        normalized = _normalize(parameters, f"{block}.cross_attn_ln", x)
-        queries = _split_heads(_linear(parameters, f"{block}.cross_attn.query", normalized), dims.n_text_head)
+        x = x + _linear(network, f"{block}.attn.out", _merge_heads(_attend(queries, grown[layer], visible[:, None])))
+        normalized = _normalize(network, f"{block}.cross_attn_ln", x)
+        queries = _split_heads(_linear(network, f"{block}.cross_attn.query", normalized), dims.n_text_head)
         asked.append(queries)
         x = x + _linear(
-            parameters, f"{block}.cross_attn.out", _merge_heads(_attend(queries, context.layers[layer], heard))
+            network, f"{block}.cross_attn.out", _merge_heads(_attend(queries, context.layers[layer], heard))
         )
-        x = x + _feed_forward(parameters, block, x)
-    return _normalize(parameters, "decoder.ln", x), grown, asked
+        x = x + _feed_forward(network, block, x)
+    return _normalize(network, "decoder.ln", x), grown, asked
 
 
 def embed(network: Network, tokens: tf.Tensor) -> tf.Tensor:
@@ -202,12 +211,12 @@ def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     return tf.matmul(scaled, keys, transpose_b=keeps_positions_first(keys))
 
 
-def _attend_over_audio(parameters: dict[str, tf.Tensor], attention: str, x: tf.Tensor, dims: Dimensions) -> tf.Tensor:
-    projected = _linear(parameters, f"{attention}.query_key_value", x)
-    queries, keys, values = (_split_heads(part, dims.n_audio_head) for part in tf.split(projected, 3, axis=-1))
+def _attend_over_audio(network: Network, attention: str, x: tf.Tensor) -> tf.Tensor:
+    projected = _linear(network, f"{attention}.query_key_value", x)
+    queries, keys, values = (_split_heads(part, network.dims.n_audio_head) for part in tf.split(projected, 3, axis=-1))
     scaled = queries * tf.cast(queries.shape[-1] ** -0.5, queries.dtype)
     weights = tf.nn.softmax(tf.matmul(scaled, keys, transpose_b=True))
-    return _linear(parameters, f"{attention}.out", _merge_heads(tf.matmul(weights, values)))
+    return _linear(network, f"{attention}.out", _merge_heads(tf.matmul(weights, values)))
 
 
 def _attend(queries: tf.Tensor, memory: KeysValues, visible: tf.Tensor) -> tf.Tensor:
@@ -239,31 +248,29 @@ def _merge_heads(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(merged, tf.concat([tf.shape(merged)[:-2], [n_state]], axis=0))
 
 
-def _feed_forward(
-    parameters: dict[str, tf.Tensor], block: str, x: tf.Tensor, compute: tf.DType = tf.float32
-) -> tf.Tensor:
-    normalized = tf.cast(_normalize(parameters, f"{block}.mlp_ln", x), compute)
-    return _linear(parameters, f"{block}.mlp.2", _gelu(_linear(parameters, f"{block}.mlp.0", normalized)))
+def _feed_forward(network: Network, block: str, x: tf.Tensor, compute: tf.DType = tf.float32) -> tf.Tensor:
+    normalized = tf.cast(_normalize(network, f"{block}.mlp_ln", x), compute)
+    return _linear(network, f"{block}.mlp.2", _gelu(_linear(network, f"{block}.mlp.0", normalized)))
 
 
-def _normalize(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
-    return rowwise.normalize(x, NORM_EPSILON) * parameters[f"{name}.weight"] + parameters[f"{name}.bias"]
+def _normalize(network: Network, name: str, x: tf.Tensor) -> tf.Tensor:
+    weight, bias = (network.parameters[f"{name}.{kind}"] for kind in ("weight", "bias"))
+    return rowwise.normalize(x, NORM_EPSILON) * weight + bias
 
 
-def _linear(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor) -> tf.Tensor:
-    # `bias_add`, because TensorFlow fuses it, and a GELU after it, with the product
-    return tf.nn.bias_add(_project(x, parameters[f"{name}.weight"]), parameters[f"{name}.bias"])
-
-
-def _project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+def _linear(network: Network, name: str, x: tf.Tensor) -> tf.Tensor:
     """The positions of one window, or those of a batch of windows, by a weight [n_in, n_out]."""
-    return tf.matmul(x, weight) if x.shape.rank == 2 else rowwise.project(x, weight)
+    weight, bias = (network.parameters[f"{name}.{kind}"] for kind in ("weight", "bias"))
+    of_batch = x.shape.rank > 2
+    product = rowwise.project(x, weight, network.most_windows) if of_batch else tf.matmul(x, weight)
+    # `bias_add`, because TensorFlow fuses it, and a GELU after it, with the product
+    return tf.nn.bias_add(product, bias)
 
 
-def _convolve(parameters: dict[str, tf.Tensor], name: str, x: tf.Tensor, stride: int) -> tf.Tensor:
+def _convolve(network: Network, name: str, x: tf.Tensor, stride: int) -> tf.Tensor:
     padded = tf.pad(x, [[1, 1], [0, 0]])
-    convolved = tf.nn.conv1d(padded[None], parameters[f"{name}.weight"], stride, "VALID")[0]
-    return _gelu(tf.nn.bias_add(convolved, parameters[f"{name}.bias"]))
+    convolved = tf.nn.conv1d(padded[None], network.parameters[f"{name}.weight"], stride, "VALID")[0]
+    return _gelu(tf.nn.bias_add(convolved, network.parameters[f"{name}.bias"]))
 
 
 def _gelu(x: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ from model.errors import BeamscribeError
 from model.processors import n_processors
 from model.recognizer import (
     BATCH_WINDOWS,
+    MAX_BATCH_WINDOWS,
     N_DRAWS,
     RESCUE_BEAM_SIZE,
     SAMPLE_RATE_HZ,
@@ -20,6 +21,7 @@ from model.recognizer import (
     Hypothesis,
     TimedText,
     most_tokens,
+    most_windows,
 )
 from model.whisper.alignment import Aligner, TokenTimes
 from model.whisper.audio import HOP_SAMPLES
@@ -28,7 +30,7 @@ from model.whisper.decoding import LEAST_ROWS, Decoded, Sot
 from model.whisper.functions import encode_function, language_function, sample_function, search_function
 from model.whisper.grammar import Grammar
 from model.whisper.network import AudioContext, build_network
-from model.whisper.rowwise import VECTOR_WIDTH, WINDOWS_A_PRODUCT
+from model.whisper.rowwise import VECTOR_WIDTH
 from model.whisper.sampling import draw_numbers
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.words import add_words
@@ -72,8 +74,10 @@ class WhisperRecognizer:
         self.multilingual = tokenizer.multilingual
         self._tokenizer = tokenizer
         self._task = options.task
-        self._batch_windows = min(batch_windows, WINDOWS_A_PRODUCT)
-        network = build_network(checkpoint.dims, checkpoint.weights, options.precision)
+        self._batch_windows = min(batch_windows, most_windows(options.beam_size))
+        self._wide_windows = min(batch_windows, MAX_BATCH_WINDOWS)
+        most = most_windows(options.beam_size)
+        network = build_network(checkpoint.dims, checkpoint.weights, options.precision, most)
         self._encode = encode_function(network)
         grammar = make_grammar(checkpoint, tokenizer, options)
         self._earlier = tokenizer.prompt_sequence(options.prompt)
@@ -105,7 +109,7 @@ class WhisperRecognizer:
         that the model does not know.
         """
         self._check_languages(languages)
-        return self._search_all(self._search, waveforms, languages)
+        return self._search_all(self._search, waveforms, languages, self._batch_windows)
 
     def sample(
         self,
@@ -126,14 +130,14 @@ class WhisperRecognizer:
                 batch, [languages[i] for i in rows], [seeds[i] for i in rows], lambda k, h: holds(rows[k], h)
             )
 
-        return self._in_batches(draw, waveforms)
+        return self._in_batches(draw, waveforms, self._wide_windows)
 
     def search_wider(self, waveforms: Waveforms, languages: Sequence[str]) -> list[Hypothesis]:
         """Hypotheses of a beam of RESCUE_BEAM_SIZE; an empty list where `recognize` searches as widely."""
         if self._search_wider is None:
             return []
         self._check_languages(languages)
-        return self._search_all(self._search_wider, waveforms, languages)
+        return self._search_all(self._search_wider, waveforms, languages, self._wide_windows)
 
     def align(self, waveforms: Waveforms, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
         """The hypotheses for waveforms [one of `window_lengths`] with the words of their segments.
@@ -146,7 +150,7 @@ class WhisperRecognizer:
         def add_words(rows: list[int], batch: Waveforms) -> list[Hypothesis]:
             return self._add_words(batch, self._listen(batch), [hypotheses[i] for i in rows])
 
-        return self._in_batches(add_words, waveforms)
+        return self._in_batches(add_words, waveforms, self._batch_windows)
 
     def identify(self, waveforms: Waveforms) -> list[dict[str, float]]:
         """The probability of each language the model knows, for waveforms [one of `window_lengths`]."""
@@ -158,17 +162,19 @@ class WhisperRecognizer:
             probs = self._language_probs(self._listen(batch)).numpy().tolist()
             return [dict(zip(codes, probs[k], strict=True)) for k in range(len(rows))]
 
-        return self._in_batches(ask, waveforms)
+        return self._in_batches(ask, waveforms, self._batch_windows)
 
     def _search_all(
-        self, search: Callable[..., Decoded], waveforms: Waveforms, languages: Sequence[str | None]
+        self, search: Callable[..., Decoded], waveforms: Waveforms, languages: Sequence[str | None], most: int
     ) -> list[Hypothesis]:
         return self._in_batches(
-            lambda rows, batch: self._recognize_batch(batch, [languages[i] for i in rows], search), waveforms
+            lambda rows, batch: self._recognize_batch(batch, [languages[i] for i in rows], search), waveforms, most
         )
 
-    def _in_batches(self, work: Callable[[list[int], Waveforms], list[Row]], waveforms: Waveforms) -> list[Row]:
-        """What `work` makes of all windows, batch by batch, as many at once as there are processors.
+    def _in_batches(
+        self, work: Callable[[list[int], Waveforms], list[Row]], waveforms: Waveforms, most: int
+    ) -> list[Row]:
+        """What `work` makes of all windows, in batches of at most so many, as many at once as there are processors.
 
         Small batches at once are faster than a large one whose every operation is spread over the processors.
         """
@@ -176,7 +182,7 @@ class WhisperRecognizer:
         batches: list[list[int]] = []
         for n_positions in sorted(set(filled), reverse=True):
             rows = [i for i, own in enumerate(filled) if own == n_positions]
-            batches += [part.tolist() for part in np.array_split(rows, self._n_batches(len(rows)))]
+            batches += [part.tolist() for part in np.array_split(rows, self._n_batches(len(rows), most))]
         found: dict[int, Row] = {}
         futures = [self._pool.submit(work, rows, [waveforms[i] for i in rows]) for rows in batches]
         # where one fails, the others do not go on beside what is tried next
@@ -185,9 +191,9 @@ class WhisperRecognizer:
             found.update(zip(rows, future.result(), strict=True))
         return [found[i] for i in range(len(waveforms))]
 
-    def _n_batches(self, n_windows: int) -> int:
+    def _n_batches(self, n_windows: int, most: int) -> int:
         """As many for each processor, where they are not too small to be worth it."""
-        needed = -(-n_windows // self._batch_windows)
+        needed = -(-n_windows // most)
         even = -(-needed // self._n_threads) * self._n_threads
         return max(needed, min(even, n_windows // LEAST_SPLIT_WINDOWS))
 

@@ -11,11 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from model.recognizer import MAX_BATCH_WINDOWS
-
-# a matrix product is filled up to the rows of this many windows, ...
-WINDOWS_A_PRODUCT = MAX_BATCH_WINDOWS
-# ... filled up to a multiple of the rows that kernels take at a time (4, 6 or 8; 6 leave no odd rest of 16)
+# rows are filled up to a multiple of those that kernels take at a time (4, 6 or 8; 6 leave no odd rest of 16)
 ROWS_A_KERNEL = 16
 # float32 in the widest vector register
 VECTOR_WIDTH = 16
@@ -23,9 +19,12 @@ VECTOR_WIDTH = 16
 SUM_WIDTH = 8
 
 
-def project(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]; n_batch is at most WINDOWS_A_PRODUCT."""
-    size = ROWS_A_KERNEL * math.ceil(WINDOWS_A_PRODUCT * x.shape[1] / ROWS_A_KERNEL)
+def project(x: tf.Tensor, weight: tf.Tensor, most_windows: int) -> tf.Tensor:
+    """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]; n_batch is at most `most_windows`.
+
+    The product is filled up to the rows of that many windows.
+    """
+    size = ROWS_A_KERNEL * math.ceil(most_windows * x.shape[1] / ROWS_A_KERNEL)
     return _product(x, weight, size - _count_rows(x))
 
 
