@@ -20,17 +20,19 @@ from model.recognizer import UNSPACED_LANGUAGES
 from transforms.text.corrector import Corrector
 from transforms.text.edits import Replacement
 from transforms.text.english import is_common, is_english
-from transforms.text.tokens import Token, can_join, tokens_of
+from transforms.text.tokens import POSSESSIVE, Token, can_join, tokens_of
 from transforms.text.vocabulary import Term
 
 RULE = "vocabulary"
 
-# a word is in doubt up to this probability: one that is not English, one that is
-MAX_PROBABILITY_UNKNOWN, MAX_PROBABILITY_KNOWN = 0.9, 0.75
-# the likeness that is needed: of a word that is not English; of a rare English one; of several words of which one at
-# least is neither; of a word without a probability
-LIKENESS_UNKNOWN, LIKENESS_RARE, LIKENESS_SEVERAL, LIKENESS_UNSURE = 0.72, 0.82, 0.86, 0.85
+# up to the one a word is in doubt, up to the other it may be wrong; English words have to be in doubt
+MAX_DOUBTFUL, MAX_UNSURE = 0.75, 0.9
+# the likeness that is needed: of a word in doubt that is not English; of one that may be wrong, or of which it is not
+# known; of a rare English word; of several words, one of them at least rare or not English
+LIKENESS_DOUBTFUL, LIKENESS_UNSURE, LIKENESS_RARE, LIKENESS_SEVERAL = 0.72, 0.84, 0.86, 0.86
 MIN_MARGIN = 0.04
+# letters of the words that a term was split into: shorter ones stand beside each other by chance, as in "but I"
+MIN_PART = 3
 # a term of twice the weight needs so much less, within bounds
 LIKENESS_A_DOUBLING, MOST_FOR_WEIGHT = 0.03, 0.06
 
@@ -135,11 +137,11 @@ def _spans(text: str, tokens: Sequence[Token], probabilities: Sequence[float | N
 def _proposal(text: str, span: Span, corrector: Corrector, language: str) -> Proposal | None:
     """What the span may be written as."""
     is_everyday = language == "en" and all(is_common(word) for word in span.words)
-    in_doubt = span.probability is not None and span.probability <= MAX_PROBABILITY_KNOWN
+    in_doubt = span.probability is not None and span.probability <= MAX_DOUBTFUL
     term = corrector.same(span.letters)
     if term is not None:
-        allowed = not is_everyday or (len(span.tokens) > 1 and (in_doubt or "-" in text[span.start : span.end]))
-        return Proposal(1.0, span, term) if allowed else None
+        allowed = not is_everyday or _is_split(text, span, in_doubt)
+        return Proposal(1.0, span, term) if allowed and not _loses_possessive(span, term) else None
     term = corrector.listed(span.letters)
     if term is not None and (in_doubt or span.probability is None or not is_everyday):
         return Proposal(1.0, span, term)
@@ -148,19 +150,23 @@ def _proposal(text: str, span: Span, corrector: Corrector, language: str) -> Pro
     return _near(span, corrector)
 
 
+def _is_split(text: str, span: Span, in_doubt: bool) -> bool:
+    """Whether everyday words that join to a term's letters are that term: with hyphens, or long ones in doubt."""
+    if len(span.tokens) == 1:
+        return False
+    return "-" in text[span.start : span.end] or (in_doubt and all(len(t.word) >= MIN_PART for t in span.tokens))
+
+
+def _loses_possessive(span: Span, term: Term) -> bool:
+    """Whether "Herod's" would become "Herods"."""
+    return span.tokens[-1].ending != span.ending and not POSSESSIVE.search(term.text)
+
+
 def _near(span: Span, corrector: Corrector) -> Proposal | None:
     """The term that the span is most like, if it is enough so."""
-    if span.tokens[-1].ending != span.ending:
+    needed = _needed(span)
+    if needed is None or span.tokens[-1].ending != span.ending:
         return None
-    is_known = all(is_english(word) for word in span.words)
-    most = MAX_PROBABILITY_KNOWN if is_known else MAX_PROBABILITY_UNKNOWN
-    if span.probability is not None and span.probability > most:
-        return None
-    needed = LIKENESS_RARE if is_known else LIKENESS_UNKNOWN
-    if len(span.tokens) > 1:
-        needed = LIKENESS_SEVERAL
-    if span.probability is None:
-        needed = max(needed, LIKENESS_UNSURE)
     match = corrector.nearest(span.letters)
     # a term and a word beside it are like that term; it is written already
     if match is None or any(corrector.same(token.stem) == match.term for token in span.tokens):
@@ -169,6 +175,20 @@ def _near(span: Span, corrector: Corrector) -> Proposal | None:
     if match.likeness < needed - eased or match.margin < MIN_MARGIN:
         return None
     return Proposal(match.likeness, span, match.term)
+
+
+def _needed(span: Span) -> float | None:
+    """How like a term the span has to be; None where none is like enough."""
+    is_known = all(is_english(word) for word in span.words)
+    if span.probability is None:
+        return None if is_known else LIKENESS_SEVERAL if len(span.tokens) > 1 else LIKENESS_UNSURE
+    if span.probability > (MAX_DOUBTFUL if is_known else MAX_UNSURE):
+        return None
+    if len(span.tokens) > 1:
+        return LIKENESS_SEVERAL
+    if is_known:
+        return LIKENESS_RARE
+    return LIKENESS_DOUBTFUL if span.probability <= MAX_DOUBTFUL else LIKENESS_UNSURE
 
 
 def _best(proposals: Sequence[Proposal]) -> list[Proposal]:
