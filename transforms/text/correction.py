@@ -9,18 +9,16 @@ vocabulary are not said in it:
 - in languages other than English only what the user listed, or another way to write a term's own letters, is mended.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from math import log2
 from typing import NamedTuple
 
 from model.recognizer import UNSPACED_LANGUAGES
-from transforms.text.corrector import Corrector
+from transforms.text.corrector import Corrector, Match
 from transforms.text.edits import Replacement
 from transforms.text.english import is_common, is_english
-from transforms.text.tokens import POSSESSIVE, Token, can_join, tokens_of
+from transforms.text.tokens import POSSESSIVE, Span, Token, spans_of, tokens_of
 from transforms.text.vocabulary import Term
 
 RULE = "vocabulary"
@@ -44,39 +42,12 @@ class Heard(NamedTuple):
     probability: float | None
 
 
-@dataclass(frozen=True)
-class Span:
-    """Words [first, last) of a text, taken as one."""
-
-    first: int
-    last: int
-    tokens: tuple[Token, ...]
-    # the least of its words'
-    probability: float | None
-    # a possessive ending that stays as it is
-    ending: str
-    letters: str
-
-    @property
-    def start(self) -> int:
-        return self.tokens[0].start
-
-    @property
-    def end(self) -> int:
-        return self.tokens[-1].end - len(self.ending)
-
-    @property
-    def words(self) -> list[str]:
-        """In lower case, the last one without its ending."""
-        return [*(token.word for token in self.tokens[:-1]), self.tokens[-1].word.removesuffix(self.ending.lower())]
-
-
 class Proposal(NamedTuple):
-    """A term in the place of a span; `value` is its likeness."""
+    """A text in the place of a span, and how like it that is, up to 1."""
 
-    value: float
+    likeness: float
     span: Span
-    term: Term
+    after: str
 
 
 def correct(text: str, words: Sequence[Heard], corrector: Corrector, language: str) -> list[Replacement]:
@@ -87,23 +58,15 @@ def correct(text: str, words: Sequence[Heard], corrector: Corrector, language: s
     if language in UNSPACED_LANGUAGES:
         return []
     tokens = tokens_of(text)
-    spans = _spans(text, tokens, _probabilities(tokens, words), corrector.max_words + 1)
+    probabilities = _probabilities(tokens, words)
     shouts = text.isupper()
-    proposals = [
-        proposal
-        for span in spans
-        if (proposal := _proposal(text, span, corrector, language))
-        and _styled(proposal, text, shouts) != text[span.start : span.end]
-    ]
-    return [Replacement(p.span.start, p.span.end, _styled(p, text, shouts)) for p in _best(proposals)]
-
-
-def hits(text: str, corrector: Corrector) -> Counter[str]:
-    """How often each term stands in a text; of terms that overlap the longest counts."""
-    tokens = tokens_of(text)
-    spans = _spans(text, tokens, [None] * len(tokens), corrector.max_words)
-    found = [Proposal(len(s.tokens), s, term) for s in spans if (term := corrector.same(s.letters))]
-    return Counter(proposal.term.text for proposal in _best(found))
+    proposals = []
+    for span in spans_of(text, tokens, corrector.max_words + 1):
+        probability = _least(probabilities[span.first : span.last])
+        found = _term_for(text, span, probability, corrector, language)
+        if found and (after := _styled(found.term.text, text[span.start], shouts)) != text[span.start : span.end]:
+            proposals.append(Proposal(found.likeness, span, after))
+    return [Replacement(p.span.start, p.span.end, p.after) for p in _best(proposals)]
 
 
 def _probabilities(tokens: Sequence[Token], words: Sequence[Heard]) -> list[float | None]:
@@ -120,34 +83,22 @@ def _probabilities(tokens: Sequence[Token], words: Sequence[Heard]) -> list[floa
     return found
 
 
-def _spans(text: str, tokens: Sequence[Token], probabilities: Sequence[float | None], most: int) -> Iterator[Span]:
-    """All runs of up to so many words that nothing but spaces, hyphens or a short form's stop divides."""
-    for first in range(len(tokens)):
-        for last in range(first + 1, min(first + most, len(tokens)) + 1):
-            if last > first + 1 and not can_join(text, tokens[last - 2], tokens[last - 1]):
-                break
-            own = tuple(tokens[first:last])
-            known = [p for p in probabilities[first:last] if p is not None]
-            probability = min(known) if len(known) == len(own) else None
-            for ending in dict.fromkeys(("", own[-1].ending)):
-                letters = "".join(token.letters for token in own)
-                yield Span(first, last, own, probability, ending, letters[:-1] if ending else letters)
+def _least(probabilities: Sequence[float | None]) -> float | None:
+    """That of the least sure word; None where one is not known."""
+    known = [p for p in probabilities if p is not None]
+    return min(known) if len(known) == len(probabilities) else None
 
 
-def _proposal(text: str, span: Span, corrector: Corrector, language: str) -> Proposal | None:
-    """What the span may be written as."""
+def _term_for(text: str, span: Span, probability: float | None, corrector: Corrector, language: str) -> Match | None:
+    """What the span may be written as. probability: of its least sure word."""
     is_everyday = language == "en" and all(is_common(word) for word in span.words)
-    in_doubt = span.probability is not None and span.probability <= MAX_DOUBTFUL
-    term = corrector.same(span.letters)
-    if term is not None:
+    in_doubt = probability is not None and probability <= MAX_DOUBTFUL
+    if term := corrector.same(span.letters):
         allowed = not is_everyday or _is_split(text, span, in_doubt)
-        return Proposal(1.0, span, term) if allowed and not _loses_possessive(span, term) else None
-    term = corrector.listed(span.letters)
-    if term is not None and (in_doubt or span.probability is None or not is_everyday):
-        return Proposal(1.0, span, term)
-    if language != "en" or is_everyday:
-        return None
-    return _near(span, corrector)
+        return Match(term, 1.0, 1.0) if allowed and not _loses_possessive(span, term) else None
+    if (term := corrector.listed(span.letters)) and (in_doubt or probability is None or not is_everyday):
+        return Match(term, 1.0, 1.0)
+    return None if language != "en" or is_everyday else _near(span, probability, corrector)
 
 
 def _is_split(text: str, span: Span, in_doubt: bool) -> bool:
@@ -162,9 +113,9 @@ def _loses_possessive(span: Span, term: Term) -> bool:
     return span.tokens[-1].ending != span.ending and not POSSESSIVE.search(term.text)
 
 
-def _near(span: Span, corrector: Corrector) -> Proposal | None:
+def _near(span: Span, probability: float | None, corrector: Corrector) -> Match | None:
     """The term that the span is most like, if it is enough so."""
-    needed = _needed(span)
+    needed = _needed(span, probability)
     if needed is None or span.tokens[-1].ending != span.ending:
         return None
     match = corrector.nearest(span.letters)
@@ -172,30 +123,28 @@ def _near(span: Span, corrector: Corrector) -> Proposal | None:
     if match is None or any(corrector.same(token.stem) == match.term for token in span.tokens):
         return None
     eased = max(-MOST_FOR_WEIGHT, min(MOST_FOR_WEIGHT, LIKENESS_A_DOUBLING * log2(match.term.weight)))
-    if match.likeness < needed - eased or match.margin < MIN_MARGIN:
-        return None
-    return Proposal(match.likeness, span, match.term)
+    return match if match.likeness >= needed - eased and match.margin >= MIN_MARGIN else None
 
 
-def _needed(span: Span) -> float | None:
-    """How like a term the span has to be; None where none is like enough."""
-    is_known = all(is_english(word) for word in span.words)
-    if span.probability is None:
-        return None if is_known else LIKENESS_SEVERAL if len(span.tokens) > 1 else LIKENESS_UNSURE
-    if span.probability > (MAX_DOUBTFUL if is_known else MAX_UNSURE):
+def _needed(span: Span, probability: float | None) -> float | None:
+    """How like a term the span has to be; None where nothing is like enough."""
+    is_known, n_words = all(is_english(word) for word in span.words), len(span.tokens)
+    if probability is None:
+        return None if is_known else LIKENESS_SEVERAL if n_words > 1 else LIKENESS_UNSURE
+    if probability > (MAX_DOUBTFUL if is_known else MAX_UNSURE):
         return None
-    if len(span.tokens) > 1:
+    if n_words > 1:
         return LIKENESS_SEVERAL
     if is_known:
         return LIKENESS_RARE
-    return LIKENESS_DOUBTFUL if span.probability <= MAX_DOUBTFUL else LIKENESS_UNSURE
+    return LIKENESS_DOUBTFUL if probability <= MAX_DOUBTFUL else LIKENESS_UNSURE
 
 
 def _best(proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Those that do not overlap, in order: the likest first, of equal ones the longest, the one further left."""
+    """Those that do not overlap, in order: the likest first, of equal ones the longest, then the one further left."""
     taken: set[int] = set()
     chosen = []
-    for proposal in sorted(proposals, key=lambda p: (-p.value, p.span.first - p.span.last, p.span.first)):
+    for proposal in sorted(proposals, key=lambda p: (-p.likeness, p.span.first - p.span.last, p.span.first)):
         own = range(proposal.span.first, proposal.span.last)
         if taken.isdisjoint(own):
             taken.update(own)
@@ -203,9 +152,8 @@ def _best(proposals: Sequence[Proposal]) -> list[Proposal]:
     return sorted(chosen, key=lambda p: p.span.first)
 
 
-def _styled(proposal: Proposal, text: str, shouts: bool) -> str:
-    """The term in the case of what it replaces: capitals throughout, or one at the beginning, where it has none."""
-    term = proposal.term.text
+def _styled(term: str, first: str, shouts: bool) -> str:
+    """A term in the case of what it replaces, which begins with `first`: capitals throughout, or one at the start."""
     if shouts:
         return term.upper()
-    return term[:1].upper() + term[1:] if term.islower() and text[proposal.span.start].isupper() else term
+    return term[:1].upper() + term[1:] if term.islower() and first.isupper() else term

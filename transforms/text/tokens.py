@@ -1,6 +1,7 @@
 """The words of a text that is written with spaces, and where they stand in it."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from transforms.text.likeness import letters_of
@@ -31,6 +32,31 @@ class Token:
         return self.letters[:-1] if self.ending else self.letters
 
 
+@dataclass(frozen=True)
+class Span:
+    """Words [first, last) of a text, taken as one."""
+
+    first: int
+    last: int
+    tokens: tuple[Token, ...]
+    # the possessive ending that is no part of it
+    ending: str
+    letters: str
+
+    @property
+    def start(self) -> int:
+        return self.tokens[0].start
+
+    @property
+    def end(self) -> int:
+        return self.tokens[-1].end - len(self.ending)
+
+    @property
+    def words(self) -> list[str]:
+        """In lower case, the last one without the ending."""
+        return [*(token.word for token in self.tokens[:-1]), self.tokens[-1].word.removesuffix(self.ending.lower())]
+
+
 def tokens_of(text: str) -> list[Token]:
     """The words of a text, in order; the parts of a word with hyphens are words."""
     tokens = []
@@ -41,8 +67,23 @@ def tokens_of(text: str) -> list[Token]:
     return tokens
 
 
-def can_join(text: str, left: Token, right: Token) -> bool:
-    """Whether two neighbours may be parts of one term: they are not when punctuation divides them."""
+def spans_of(text: str, tokens: Sequence[Token], most: int) -> Iterator[Span]:
+    """All runs of up to so many words that may be one term: no punctuation divides them.
+
+    A run that ends in a possessive comes as it is and without the ending.
+    """
+    for first in range(len(tokens)):
+        for last in range(first + 1, min(first + most, len(tokens)) + 1):
+            if last > first + 1 and not _can_join(text, tokens[last - 2], tokens[last - 1]):
+                break
+            own = tuple(tokens[first:last])
+            letters = "".join(token.letters for token in own)
+            yield Span(first, last, own, "", letters)
+            if own[-1].ending:
+                yield Span(first, last, own, own[-1].ending, letters[:-1])
+
+
+def _can_join(text: str, left: Token, right: Token) -> bool:
     gap = text[left.end : right.start]
     if gap == " ":
         return True

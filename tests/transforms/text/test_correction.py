@@ -1,12 +1,10 @@
 """Correction by a vocabulary: what it mends, and above all what it leaves alone."""
 
-from collections import Counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.text.correction import RULE, Heard, correct, hits
+from transforms.text.correction import RULE, Heard, correct
 from transforms.text.corrector import Corrector
 from transforms.text.edits import apply_edits, made
 from transforms.text.vocabulary import Term
@@ -138,15 +136,8 @@ def test_words_that_an_earlier_rule_wrote_have_no_probability():
     assert apply_edits(text, made(RULE, text, correct(text, words, NAMES, "en"))) == "Cersei of Avonlea."
 
 
-def test_hits_count_the_longest_term_at_each_place():
-    corrector = Corrector([Term("Edith"), Term("Edith Cavell"), Term("Lynde")])
-    text = "Edith Cavell met Edith. LYNDE's house, and Edith\nCavell"
-    assert hits(text, corrector) == Counter({"Edith Cavell": 2, "Edith": 1, "Lynde": 1})
-
-
 def test_an_empty_vocabulary_changes_nothing():
     assert corrected("Linde is here", 0.1, Corrector([])) == "Linde is here"
-    assert hits("Linde", Corrector([])) == Counter()
 
 
 SAID = st.sampled_from(
