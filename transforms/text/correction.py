@@ -93,9 +93,9 @@ def _term_for(text: str, span: Span, probability: float | None, corrector: Corre
     """What the span may be written as. probability: of its least sure word."""
     is_everyday = language == "en" and all(is_common(word) for word in span.words)
     in_doubt = probability is not None and probability <= MAX_DOUBTFUL
-    if term := corrector.same(span.letters):
-        allowed = not is_everyday or _is_split(text, span, in_doubt)
-        return Match(term, 1.0, 1.0) if allowed and not _loses_possessive(span, term) else None
+    term = corrector.same(span.letters)
+    if term and (not is_everyday or _is_split(text, span, in_doubt)) and not _loses_possessive(span, term):
+        return Match(term, 1.0, 1.0)
     if (term := corrector.listed(span.letters)) and (in_doubt or probability is None or not is_everyday):
         return Match(term, 1.0, 1.0)
     return None if language != "en" or is_everyday else _near(span, probability, corrector)

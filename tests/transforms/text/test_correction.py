@@ -24,7 +24,7 @@ NAMES = Corrector(
         Term("Open AI"),
         Term("Nguyen", 1.0, ("win", "new yen", "nwen")),
         Term("Rose"),
-        Term("F-16"),
+        Term("F-16", 1.0, ("f 16",)),
         Term("Añorga"),
         Term("Circe"),
     ]
@@ -54,6 +54,7 @@ def corrected(text, probability, corrector=NAMES, language="en"):
         ("in St. Rimsen", "in St. Remsen"),
         ("doctor new yen came", "doctor Nguyen came"),
         ("doctor win came", "doctor Nguyen came"),
+        ("an F 16 came", "an F-16 came"),
     ],
 )
 def test_a_doubtful_word_becomes_the_term_that_it_sounds_like(text, mended):
