@@ -2,10 +2,10 @@
 
     python benchmarks/correction.py --heard /tmp/heard.jsonl
 
-The vocabulary is the 150 rarest words of the librispeech references and so many distractors that nobody says: half of
-them rare English words, half made-up names. Printed are the recall of the 150 where they are said, the word error rate
-of all other words, the changes that were made, and the milliseconds a segment. What tiny.en hears with a beam of 5 is
-kept in the file of `--heard`, and heard once. `--corpus` names other recordings, in which every change is a wrong one.
+The vocabulary is the 150 rarest words of the references of librispeech, or of the recordings that `--corpus` names,
+and so many distractors that nobody says: half of them rare English words, half made-up names. Printed are the recall
+of the 150 where they are said, the word error rate of all other words, the changes that were made, and the
+milliseconds a segment. What tiny.en hears with a beam of 5 is kept in the file of `--heard`, and heard once.
 """
 
 import argparse
@@ -77,9 +77,14 @@ class Score:
         return self.other_errors / self.other
 
 
+def clips_of(corpora: Sequence[str]) -> list[Clip]:
+    """The English clips of these corpora."""
+    return [clip for clip in read_clips(speech_manifest(), str(SPEECH), corpora) if clip.language == "en"]
+
+
 def read_talks(path: Path, corpora: Sequence[str]) -> list[Talk]:
     """What was heard of the English clips of these corpora: read from the file, or heard now and written into it."""
-    clips = [clip for clip in read_clips(speech_manifest(), str(SPEECH), corpora) if clip.language == "en"]
+    clips = clips_of(corpora)
     if not path.exists():
         heard = hear(clips)
         path.write_text("".join(json.dumps([clip.uri, heard.get(clip.uri, [])]) + "\n" for clip in clips))
@@ -175,12 +180,12 @@ def main() -> None:
     parser.add_argument("--without_probabilities", action="store_true", help="as of a recogniser that gives none")
     parser.add_argument("--show", action="store_true", help="print every change")
     options = parser.parse_args()
-    talks = read_talks(options.heard, options.corpus or ["librispeech"])
+    corpora = options.corpus or ["librispeech"]
+    talks = read_talks(options.heard, corpora)
     if options.without_probabilities:
         talks = [Talk(t.reference, [Segment(s.text, []) for s in t.segments]) for t in talks]
     said = reference_words(read_clips(speech_manifest(), str(SPEECH)))
-    rare = rarest(reference_words(read_clips(speech_manifest(), str(SPEECH), ["librispeech"])))
-    ranks()
+    rare = rarest(reference_words(clips_of(corpora)))
     before = score(talks, [" ".join(s.text for s in talk.segments) for talk in talks], set(rare))
     print("| distractors | recall before | after | WER % of other words before | after | changes | ms a segment |")
     print("|---:|---:|---:|---:|---:|---:|---:|")
