@@ -73,8 +73,11 @@ class Words:
         return self.said(i) if self.joined(i) else ""
 
     def before(self, i: int) -> str:
-        """The word before this one in the same phrase."""
-        return self.said(i - 1) if self.joined(i) else ""
+        """The word before this one in the same phrase, a percent sign too."""
+        if self.joined(i):
+            return self.said(i - 1)
+        gap = self.gap(i)
+        return "%" if gap[:1] == "%" and gap[1:].isspace() else ""
 
     def after_comma(self, i: int) -> bool:
         """Whether a comma and spaces, and no more, stand before the word."""

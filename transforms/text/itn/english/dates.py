@@ -23,6 +23,7 @@ from transforms.text.itn.english.numbers import (
     Number,
     after_number,
     cardinal,
+    is_number,
     number_ends,
     ordinal,
     under_100,
@@ -120,7 +121,7 @@ def _month_first(words: Words, i: int) -> Found | None:
     """ "june fifth", "june five twenty twenty one", "june the fifth"; at the month."""
     month = words.written(i)
     start = i + 1 + (words.on(i + 1) == "the")
-    if not words.joined(start):
+    if not words.joined(start) or (words.joined(i) and is_number(words, i - 1)) or words.before(i) in ORDINALS:
         return None
     whole = year(words, start)
     day = _day(words, start)
@@ -159,6 +160,8 @@ def _day_first(words: Words, i: int) -> Found | None:
     if words.on(at) not in MONTHS:
         return None
     after = _year_after(words, at + 1)
+    if not after and (not number_ends(words, at + 1) or words.on(at + 1) in ORDINALS):
+        return None
     if at > day.end and day.is_ordinal:
         holiday = (day.value, words.said(at)) == (4, "july")
         if holiday and not after:

@@ -64,7 +64,9 @@ def _atom(words: Words, i: int) -> Part | None:
             text, end = text + words.said(end), end + 1
     elif said not in NUMBER_STARTS:
         text, end = said, i + 1
-    numbers = _numerals(words, end) if end == i or words.joined(end) else None
+    # "example dot com thirty people"
+    goes_on = end == i or (words.joined(end) and text not in _TLDS)
+    numbers = _numerals(words, end) if goes_on else None
     if numbers:
         return Part(text + numbers.text, numbers.end)
     return Part(text or said, max(end, i + 1))

@@ -109,7 +109,7 @@ def _measure(words: Words, i: int) -> Found | None:
         return None
     numbers, between, at = amounts
     symbol, end = unit
-    if max(number.whole for number in numbers) < 10 and words.on(at) in _BODILY and not _is_measured(words, i, end):
+    if 0 < max(number.whole for number in numbers) < 10 and words.on(at) in _BODILY and not _is_measured(words, i, end):
         return None
     figures = between.join(map(str, numbers))
     first = number_start(words, i)

@@ -12,6 +12,9 @@ _LABELS = word_set(
 )
 # after these "one" is hardly a person: "at this stage one could say"
 _NAMES_ONE = word_set("chapter volume verse gate flight platform apartment suite flat page terminal")
+# "apartment four b"
+_LETTERED_DOORS = frozenset({"apartment", "flat", "gate", "room", "suite"})
+_DOOR_LETTERS = frozenset("bcdefgh")
 _ROMANS = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 _RULERS = word_set(
     """henry louis elizabeth george edward charles james william richard john paul pius benedict francis catherine
@@ -73,6 +76,8 @@ def _numbered(words: Words, i: int) -> Found | None:
     if number is None or not _is_label_of(words, i, number):
         return None
     first, end, written = i + 1, number.end, str(number.value)
+    if words.said(i) in _LETTERED_DOORS and words.on(end) in _DOOR_LETTERS:
+        return Found(first, end + 1, written + words.said(end).upper())
     if words.on(end) in ("and", "to", "or", "through") and words.said(i).endswith("s"):
         other = cardinal(words, end + 1) if words.joined(end + 1) else None
         if other and number_ends(words, other.end):
@@ -81,13 +86,15 @@ def _numbered(words: Words, i: int) -> Found | None:
 
 
 def _is_label_of(words: Words, i: int, number: Number) -> bool:
-    if number.vague or not number_ends(words, number.end) or number.value >= 10:
+    if number.vague or not number_ends(words, number.end) or not 0 < number.value < 100:
+        return False
+    if number.value >= 10 and not (words.said(i) in _LETTERED_DOORS and words.on(number.end) in _DOOR_LETTERS):
         return False
     after = words.on(number.end)
     if number.value == 1 and words.said(i) not in _NAMES_ONE and after:
         return False
     # "part two people from the crowd" has its number for the people
-    return after in FUNCTION_WORDS or after in _LABELS or not after or words.said(i) in _NAMES_ONE
+    return not after or after in FUNCTION_WORDS or after in _LABELS or words.said(i) in _NAMES_ONE | _LETTERED_DOORS
 
 
 def _ruler(words: Words, i: int) -> Found | None:

@@ -27,6 +27,9 @@ from transforms.text.itn.words import Words
 
 # words of which an ordinal is made at most: "nine hundred and ninety nine thousand nine hundred and ninety ninth"
 _MAX_ORDINAL_WORDS = 12
+_BEFORE_FIGURES = frozenset({"-", "$", "£", "€", "¥", "₹", "-$", "-£", "-€", "-¥", "-₹"})
+# between numbers these make one of them
+_INSIDE = OH | {"point"}
 _CRIES = frozenset({"no", "my", "god", "well", "yes", "yeah", "dear", "boy", "man", "and"})
 
 
@@ -49,14 +52,20 @@ def after_number(words: Words, i: int) -> bool:
     """Whether the word only goes on with a number, said or written, or with a vague one ("several hundred and")."""
     if not words.joined(i):
         return False
-    if is_number(words, i - 1) or (words.said(i - 1) == "point" and words.joined(i - 1) and is_number(words, i - 2)):
+    if is_number(words, i - 1) or (words.said(i - 1) in MANY and words.said(i) in DIGITS):
+        return True
+    if words.said(i - 1) in _INSIDE and words.joined(i - 1) and is_number(words, i - 2):
         return True
     return words.said(i - 1) == "and" and words.on(i - 2) in BIG and not is_number(words, i - 3)
 
 
 def number_ends(words: Words, end: int) -> bool:
-    """Whether no number, said or written, goes on at the word."""
-    return not words.joined(end) or not (is_number(words, end) or words.said(end).removesuffix("s") in BIG)
+    """Whether no number, said or written ("$5", "-5"), follows at the word."""
+    if words.on(end) in OH:
+        return not (words.joined(end + 1) and is_number(words, end + 1))
+    if not is_number(words, end) and words.said(end).removesuffix("s") not in BIG:
+        return True
+    return not words.joined(end) and words.gap(end).strip() not in _BEFORE_FIGURES
 
 
 def grouped(value: int) -> str:
@@ -180,7 +189,7 @@ def row(words: Words, i: int) -> Row | None:
 def digit_string(words: Words, i: int, *, loose: bool = False, apart: bool = False) -> Row | None:
     """Digits said one by one: "oh", "double four".
 
-    If `loose`, also "twenty three" and "eight hundred", and in groups between commas; if `apart`, "twenty three" is 203.
+    If `loose`, also "twenty three" and "eight hundred", and groups between commas; if `apart`, "twenty three" is 203.
     """
     parts: list[str] = []
     end = i

@@ -50,10 +50,8 @@ def signed(words: Words, i: int) -> bool:
 
 
 def decimals(words: Words, i: int) -> tuple[str, int] | None:
-    """The figures after "point" (the word at `i`), and the word after them: one by one, or as one of 10 to 99."""
-    if words.on(i) != "point":
-        return None
-    figures, end = "", i + 1
+    """The figures from the word after "point" on, and the word after them: one by one, or as one of 10 to 99."""
+    figures, end = "", i
     while words.joined(end) and (words.said(end) in DIGITS or (words.said(end) in OH and _is_oh(words, end, figures))):
         figures += str(DIGITS.get(words.said(end), 0))
         end += 1
@@ -72,12 +70,15 @@ def quantity(words: Words, i: int) -> Quantity | None:
         return None
     sign = "-" if signed(words, i) else ""
     if words.said(i) == "point":
-        parts = decimals(words, i) if words.before(i) not in ("this", "that", "some", "what", "which", "the") else None
+        parts = (
+            decimals(words, i + 1) if words.before(i) not in ("this", "that", "some", "what", "which", "the") else None
+        )
         return _scaled(words, f"{sign}0.{parts[0]}", parts[1], 0) if parts else None
     number = cardinal(words, i)
     if number is None:
         return None
-    parts = decimals(words, number.end) or _half(words, number.end)
+    says_point = words.on(number.end) == "point"
+    parts = decimals(words, number.end + 1) if says_point else _half(words, number.end)
     if parts and not number.vague:
         at_one_point = number.value == 1 and words.before(i) == "at"
         return (
