@@ -103,11 +103,11 @@ class _Reader:
             if len(fields) not in (order + 1, order + 2):
                 raise self._error(f"a {order}-gram ought to be a number, {order} words and perhaps another number")
             try:
-                numbers[row] = [float(number) for number in (fields[0], *fields[order + 1 :], 0.0)[:2]]
+                numbers[row] = float(fields[0]), float(fields[order + 1]) if len(fields) == order + 2 else 0.0
             except ValueError:
-                raise self._error("these are no numbers") from None
-            if np.isnan(numbers[row]).any():
-                raise self._error("these are no numbers")
+                numbers[row] = np.nan
+            if not np.isfinite(numbers[row]).all():
+                raise self._error("its numbers are none")
             words[row] = [self._word(word, is_new=order == 1) for word in fields[1 : order + 1]]
         if order == 1:
             words, numbers = self._with_unknown(words, numbers)

@@ -151,7 +151,7 @@ def _candidates(beams: _Beams, said: np.ndarray, blank: int, margin: float) -> _
     def joined(stays: np.ndarray | float, longer: np.ndarray | float) -> np.ndarray:
         shape = n_rows, beam_width
         stays, longer = np.broadcast_to(stays, shape), np.broadcast_to(longer, (*shape, labels.shape[1]))
-        return np.concatenate([stays, longer.reshape(n_rows, -1)], axis=1)
+        return np.concatenate([stays, longer.reshape(n_rows, beam_width * labels.shape[1])], axis=1)
 
     beam = np.arange(beam_width)
     return _Candidates(
