@@ -57,3 +57,12 @@ def all_paths(logprobs, blank):
     n_frames, n_labels = logprobs.shape
     for path in product(range(n_labels), repeat=n_frames):
         yield path, written_by(path, blank), float(logprobs[np.arange(n_frames), list(path)].sum())
+
+
+def total_gain(scorer, labels):
+    """What a scorer adds to a text step by step, its end included."""
+    state, total = scorer.begin(), 0.0
+    for label in labels:
+        total += scorer.gains(state)[label]
+        state = scorer.advance(state, label)
+    return total + scorer.end(state)
