@@ -26,7 +26,7 @@ def align(
     """The best path of each row; None where no path writes its labels, as they are too many for its frames.
 
     logprobs: [n, n_frames_max, n_labels] natural log. n_frames: of each row. labels: of each row, without blanks.
-    Of paths that are equally likely the one that says its labels earliest.
+    Takes n * n_frames_max * (2 * labels + 1) bytes.
     """
     n_rows, n_frames_max, _ = logprobs.shape
     lengths = np.asarray(n_frames, np.int64)

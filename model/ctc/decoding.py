@@ -12,6 +12,7 @@ from model.ctc.language_model import load_language_model
 from model.ctc.options import CtcDecodeOptions
 from model.ctc.prefix_search import prefix_beam_search
 from model.ctc.vocabulary import CtcVocabulary
+from model.errors import BeamscribeError
 
 # a label that is a thousand times less likely in a frame than the likeliest one begins nothing there
 LABEL_MARGIN = 7.0
@@ -26,6 +27,11 @@ class CtcDecoder:
 
     def decode(self, logprobs: np.ndarray, n_frames: Sequence[int]) -> list[Decoded]:
         """The best hypothesis of each row. logprobs: [n, n_frames_max, n_labels]; n_frames: of each row."""
+        if logprobs.shape[2] != len(self.vocabulary):
+            raise BeamscribeError(
+                f"the network has {logprobs.shape[2]} outputs and its vocabulary {len(self.vocabulary)} labels: "
+                "give the vocabulary that it was trained with"
+            )
         if self.options.is_greedy:
             return greedy(logprobs, n_frames, self.vocabulary)
         return beam_search(logprobs, n_frames, self.vocabulary, beam_width=self.options.beam_width, scorer=self._scorer)

@@ -18,8 +18,8 @@ import numpy as np
 from model.ctc.ngram import END, LanguageModel, State
 from model.ctc.vocabulary import CtcVocabulary
 
-# gains of a state are kept for so many states
-N_KEPT = 1 << 14
+# what a word, and what each label in a state is worth, is kept for so many
+N_WORDS_KEPT, N_STATES_KEPT = 1 << 14, 1 << 12
 # what language models of characters call the space
 SPACES = ("|", "<space>", "▁")
 
@@ -77,7 +77,7 @@ class WordFusion:
         self._written = vocabulary.written
         # labels before which a word has ended
         self._parts = np.array([written.startswith(" ") for written in vocabulary.written], np.float64)
-        self._score = lru_cache(N_KEPT)(self._score_word)
+        self._score = lru_cache(N_WORDS_KEPT)(self._score_word)
 
     def begin(self) -> Words:
         return Words(self._model.begin(), "")
@@ -115,7 +115,7 @@ class CharacterFusion:
         self._model, self._alpha, self._beta = model, alpha, beta
         self._written = vocabulary.written
         self._space = next((space for space in SPACES if space in model), SPACES[0])
-        self.gains = lru_cache(N_KEPT)(self._gains)
+        self.gains = lru_cache(N_STATES_KEPT)(self._gains)
 
     def begin(self) -> Characters:
         return Characters(self._model.begin(), False, False)

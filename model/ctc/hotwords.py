@@ -6,6 +6,7 @@ al. 2019, "Shallow-Fusion End-to-End Contextual Biasing". In the end a text has 
 from left to right, at each word the longest, without overlaps.
 """
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ from model.ctc.vocabulary import CtcVocabulary
 from model.errors import BeamscribeError
 
 # gains of a state are kept for so many states
-N_KEPT = 1 << 14
+N_KEPT = 1 << 12
 # a word that begins no phrase, until it ends
 OTHER = "\0"
 
@@ -32,7 +33,7 @@ class HotWords:
         self._bonuses: dict[str, float] = {}
         for phrase, bonus in phrases:
             spelled = vocabulary.text(vocabulary.encode(phrase))
-            if not spelled or not bonus > 0:
+            if not spelled or not 0 < bonus < math.inf:
                 raise BeamscribeError(f"hot word {phrase!r} with weight {bonus}: give a word, and a weight above 0")
             self._bonuses[spelled] = max(bonus, self._bonuses.get(spelled, 0.0))
         self._shares = _shares(self._bonuses)

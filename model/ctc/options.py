@@ -1,5 +1,6 @@
 """How the outputs of a CTC network are turned into text."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,10 @@ class CtcDecodeOptions:
             raise BeamscribeError(
                 f"a language model has no {self.language_model_units!r}: give {' or '.join(LANGUAGE_MODEL_UNITS)}"
             )
-        if not self.alpha >= 0:
+        if not 0 <= self.alpha < math.inf:
             raise BeamscribeError(f"the language model's weight is {self.alpha}: give 0 or more")
+        if not math.isfinite(self.beta):
+            raise BeamscribeError(f"the bonus a unit is {self.beta}: give a number")
 
     @property
     def is_greedy(self) -> bool:

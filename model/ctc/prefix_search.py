@@ -43,7 +43,7 @@ def prefix_beam_search(
     logprobs: [n, n_frames_max, n_labels] natural log. n_frames: of each row. margin: a label that is less likely in a
     frame than its likeliest one by more than this, in natural log, begins nothing there.
     """
-    prefixes = Prefixes(scorer)
+    prefixes = _Prefixes(scorer)
     beams = _Beams.begin(len(logprobs), beam_width, blank, prefixes.gains(EMPTY) if scorer else None)
     lengths = np.asarray(n_frames)
     for frame in range(logprobs.shape[1]):
@@ -56,7 +56,7 @@ def prefix_beam_search(
     return [_hypotheses(beams, row, prefixes) for row in range(len(logprobs))]
 
 
-class Prefixes:
+class _Prefixes:
     """All prefixes that a search has met, numbered; equal prefixes have one number."""
 
     def __init__(self, scorer: Scorer | None) -> None:
@@ -196,7 +196,7 @@ def _merge(
     longer[row[merged], parent[merged], place] = -np.inf
 
 
-def _choose(beams: _Beams, candidates: _Candidates, prefixes: Prefixes) -> _Beams:
+def _choose(beams: _Beams, candidates: _Candidates, prefixes: _Prefixes) -> _Beams:
     """The best candidates; of equally good ones those that come first."""
     score = np.logaddexp(candidates.in_blank, candidates.in_label) + candidates.bonus
     best = np.argsort(-score, axis=1, kind="stable")[:, : beams.prefix.shape[1]]
@@ -215,7 +215,7 @@ def _choose(beams: _Beams, candidates: _Candidates, prefixes: Prefixes) -> _Beam
     return _Beams(prefix, parent, last, chosen.in_blank, chosen.in_label, chosen.bonus, gains)
 
 
-def _hypotheses(beams: _Beams, row: int, prefixes: Prefixes) -> list[Prefix]:
+def _hypotheses(beams: _Beams, row: int, prefixes: _Prefixes) -> list[Prefix]:
     """The prefixes of one row with their ends scored, best first."""
     logprobs = np.logaddexp(beams.in_blank[row], beams.in_label[row])
     hypotheses = [

@@ -49,10 +49,6 @@ def test_frames_of_a_clear_path():
     assert aligned(logprobs, [0, 0, 1]).frames == ((1, 3), (4, 5), (5, 7))
 
 
-def test_of_equal_paths_labels_come_early():
-    assert aligned(log_softmax(np.zeros((4, 3))), [0]).frames[0][0] == 0
-
-
 def test_a_label_twice_takes_a_blank_between():
     logprobs = log_softmax(np.zeros((2, 3)))
     assert aligned(logprobs, [0, 0]) is None

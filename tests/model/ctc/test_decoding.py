@@ -153,6 +153,7 @@ def test_a_beam_of_one_without_more_is_greedy():
         ({"beam_width": 0}, "the beam of CTC decoding is 0 wide: give 1 or more"),
         ({"language_model_units": "pieces"}, "a language model has no 'pieces': give words or characters"),
         ({"alpha": -0.1}, "the language model's weight is -0.1: give 0 or more"),
+        ({"beta": float("inf")}, "the bonus a unit is inf: give a number"),
         ({"alpha": float("nan")}, "the language model's weight is nan: give 0 or more"),
     ],
 )
@@ -160,6 +161,12 @@ def test_options_out_of_range_are_named(options, why):
     with pytest.raises(BeamscribeError) as error:
         CtcDecodeOptions(**options)
     assert str(error.value) == why
+
+
+def test_outputs_that_are_not_the_vocabularys():
+    decoder = CtcDecoder(LETTERS, CtcDecodeOptions())
+    with pytest.raises(BeamscribeError, match="the network has 9 outputs and its vocabulary 8 labels: give"):
+        decoder.decode(random_logprobs(0, 1, 3, 9), [3])
 
 
 def test_special_labels_write_nothing():

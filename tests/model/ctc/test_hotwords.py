@@ -87,7 +87,9 @@ def test_phrases_are_spelled_with_the_labels():
         HotWords([("zac", 3.0)], upper)
 
 
-@pytest.mark.parametrize(("phrase", "bonus"), [("cab", 0.0), ("cab", -1.0), ("cab", float("nan")), (" ", 1.0)])
+@pytest.mark.parametrize(
+    ("phrase", "bonus"), [("cab", 0.0), ("cab", -1.0), ("cab", float("nan")), ("cab", float("inf")), (" ", 1.0)]
+)
 def test_weights_are_above_0(phrase, bonus):
     with pytest.raises(BeamscribeError, match=f"hot word '{phrase}' with weight {bonus}: give a word, and a weight"):
         HotWords([(phrase, bonus)], CITIES)
