@@ -4,6 +4,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from typing import Protocol
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
 
@@ -90,18 +91,36 @@ def check(options: TranscribeOptions) -> Checked:
 
 def make_plan(checked: Checked) -> Job:
     """Finds out what is to be done. Touches nothing. Raises BeamscribeError."""
-    options = checked.options
     history = read_history(checked.output)
-    plan = plan_work(
-        checked.inputs.assets, history, checked.version, retry_failed=options.retry_failed, prune=options.prune
-    )
+    plan, sizes = plan_inputs(checked.inputs, history, checked.version, checked.options)
+    return Job(checked, history, plan, sizes)
+
+
+class RunOptions(Protocol):
+    """What every job that plans its work is told."""
+
+    @property
+    def retry_failed(self) -> bool: ...
+    @property
+    def prune(self) -> bool: ...
+    @property
+    def max_hours(self) -> float | None: ...
+    @property
+    def first(self) -> str: ...
+    @property
+    def asset_timeout_s(self) -> float: ...
+
+
+def plan_inputs(inputs: Inputs, history: History, version: Version, options: RunOptions) -> tuple[Plan, Estimate]:
+    """What is to be done with inputs, and about how long they are. Touches nothing. Raises BeamscribeError."""
+    plan = plan_work(inputs.assets, history, version, retry_failed=options.retry_failed, prune=options.prune)
     with closing(Decoder(options.asset_timeout_s)) as decoder:
         sizes = estimate(plan.work, history, partial(length_of, decoder))
     if options.max_hours is not None:
         items = plan.work if options.first == "largest" else sorted(plan.work, key=_age)
         taken, deferred = bounded(items, sizes, options.max_hours * 3600)
         plan = plan.only(taken, deferred)
-    return Job(checked, history, plan, sizes)
+    return plan, sizes
 
 
 def _age(item: WorkItem) -> tuple[int, str]:
