@@ -68,12 +68,22 @@ def window_record(window: RecognizedWindow, key: str) -> Record:
 
 
 def heard_record(heard: Heard) -> Record:
-    """An asset to be staged. Its path stays out: it may hold bytes that are no text, and its rows do not need it."""
-    item = heard.item
+    """An asset to be staged."""
     n_windows = tuple((track.channel, track.n_windows) for track in heard.tracks)
-    bare = replace(heard, item=replace(item, asset=replace(item.asset, path=""), staged=StagedWindows()))
+    return end_record(heard, n_windows, bare(heard))
+
+
+def bare(heard: Heard) -> Heard:
+    """Without its path, which may hold bytes that are no text, and without what was staged: its rows need neither."""
+    item = heard.item
+    return replace(heard, item=replace(item, asset=replace(item.asset, path=""), staged=StagedWindows()))
+
+
+def end_record(heard: Heard, n_windows: tuple[tuple[int | None, int], ...], result: Any) -> Record:
+    """Says that an asset was read to its end. result: a dataclass of all that was made of it but for its windows."""
+    item = heard.item
     passing = heard.failure is not None and heard.failure.retriable
-    return Record(item.asset.uri, item.key, -1, None, n_windows, pack(bare), passing)
+    return Record(item.asset.uri, item.key, -1, None, n_windows, pack(result), passing)
 
 
 def window_of(record: Record) -> RecognizedWindow:

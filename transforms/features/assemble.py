@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import Any
 
 from transforms.failures import failure_row, timestamp
 from transforms.features.extract import Extracted, TrackFeatures
@@ -55,7 +56,7 @@ def assemble(extracted: Extracted, origin: Origin) -> FeatureRows:
     )
 
 
-def _pooled(columns: Columns) -> Columns:
+def _pooled(columns: Columns) -> dict[str, Any]:
     """All columns of features, None those that are not there."""
     return {f.name: columns.get(f.name) for f in fields(Pooled)}
 

@@ -76,12 +76,12 @@ class AssembleFeatures(beam.DoFn):
         rows = PartWriter(self._parts, shard, ROW_TABLES)
         frames = [FrameWriter(self._parts, shard, table) for table in self._frame_tables]
         ordered = sorted(items.values(), key=lambda item: item.asset.uri)
-        receipt = total(
-            (self._added(item, results.pop(item.key, []), rows, frames) for item in ordered), FeatureReceipt
-        )
+        added = (self._added(item, results.pop(item.key, []), rows, frames) for item in ordered)
+        receipt = total(added, FeatureReceipt)
         rows.close()
         counts = {writer.table: writer.close() for writer in frames}
-        write_receipt(self._parts, shard, replace(receipt, **counts))
+        receipt = replace(receipt, frames=counts.get("frames", 0), embeddings=counts.get("embeddings", 0))
+        write_receipt(self._parts, shard, receipt)
         yield shard
 
     def _added(

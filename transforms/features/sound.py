@@ -60,10 +60,8 @@ class SoundFeatures:
         found = [self._embedder.embed(samples[start : start + size]).T for start in starts]
         if not found:
             return {}
-        places = [
-            start + self._embedder.position_samples * np.arange(f.shape[1])
-            for start, f in zip(starts, found, strict=True)
-        ]
+        hop = self._embedder.position_samples
+        places = [start + hop * np.arange(f.shape[1]) for start, f in zip(starts, found, strict=True)]
         embedding = np.concatenate(found, axis=1)
         self._embeddings.push(embedding)
         return {"start_sample": chunk.index * CHUNK_SAMPLES + np.concatenate(places), "embedding": embedding}
