@@ -86,7 +86,8 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         with quiet():
             from pipelines.evaluate import command
     elif name == "features":
-        from pipelines.features import command
+        with quiet():
+            from pipelines.features import command
     else:
         commands = "transcribe, plan, show, export, evaluate, features"
         raise BeamscribeError(f"unknown command {name}; the commands are {commands}")

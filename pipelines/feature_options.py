@@ -115,7 +115,5 @@ def _chosen(flag: str, text: str, names: Sequence[str]) -> tuple[str, ...]:
     if flag == "--features" and asked == {"all"}:
         return tuple(names)
     if unknown := sorted(asked - set(names)):
-        raise BeamscribeError(
-            f"{flag} {text}: there is no {unknown[0] or 'empty name'}; name some of {', '.join(names)}"
-        )
+        raise BeamscribeError(f"{flag} {text}: there is no {unknown[0]!r}; name some of {', '.join(names)}")
     return tuple(name for name in names if name in asked)

@@ -55,6 +55,8 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
     parts = PartOf(job.output, run_id, f"{started_at:%Y-%m-%d}", 1 + len(work) // ASSETS_PER_PART)
     store = ResultStore(job.output)
     if work:
+        if job.features.finds_speech or job.model:
+            load_tensorflow()
         site = site_of(job.options.beam_args, job.runner, parts)
         work = alone_first(parts, store, work, partial(extract_alone, job, store, site))
         found = find_results(store, (item.key for item in work))
@@ -150,10 +152,7 @@ def parser() -> Parser:
 def command(argv: Sequence[str]) -> int:
     """`beamscribe features`. Returns the exit status; raises BeamscribeError before any work is done."""
     started_at = datetime.now(UTC)
-    options = features_options(parser(), argv)
-    if options.features.finds_speech or options.model:
-        load_tensorflow()
-    checked = check(options)
+    checked = check(features_options(parser(), argv))
     if checked.options.dry_run:
         return dry_run(make_plan(checked))
     with stopping.on_signals() as stop, claimed(checked.output) as held:
