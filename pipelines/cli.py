@@ -30,6 +30,7 @@ commands:
   show         print the transcripts of an output folder
   export       write subtitles and texts from the tables
   evaluate     score transcripts against references
+  features     work out spectral, time-domain and learned features, or TFRecords for training
 
 beamscribe COMMAND --help lists the flags of a command.
 """
@@ -84,8 +85,12 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
     elif name == "evaluate":
         with quiet():
             from pipelines.evaluate import command
+    elif name == "features":
+        with quiet():
+            from pipelines.features import command
     else:
-        raise BeamscribeError(f"unknown command {name}; the commands are transcribe, plan, show, export, evaluate")
+        commands = "transcribe, plan, show, export, evaluate, features"
+        raise BeamscribeError(f"unknown command {name}; the commands are {commands}")
     return command
 
 
@@ -100,9 +105,9 @@ def leave(status: int) -> NoReturn:
 
 
 def entry() -> NoReturn:
-    """The installed command. The main job has a process of its own, which may die."""
+    """The installed command. The long jobs have a process of their own, which may die."""
     argv = sys.argv[1:]
-    if argv[:1] == ["transcribe"] and is_local(argv):
+    if argv[:1] in (["transcribe"], ["features"]) and is_local(argv):
         leave(watch_over(lambda: main(argv)))
     leave(main(argv))
 

@@ -71,14 +71,17 @@ class TranscribeOptions:
 
 def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the main job, grouped as a reader looks for them."""
-    _add_what(parser)
+    add_what(parser)
     _add_how(parser)
-    _add_run(parser)
+    run = parser.add_argument_group("how to run")
+    _add_batches(run)
+    add_run(run)
     parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
 
 
-def _add_what(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_argument_group("what to transcribe, and where to")
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """The flags of every job that reads audio and writes tables."""
+    what = parser.add_argument_group("what to read, and where to")
     what.add_argument(
         "--input",
         nargs="+",
@@ -144,8 +147,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    run = parser.add_argument_group("how to run")
+def _add_batches(run: argparse._ArgumentGroup) -> None:
     run.add_argument(
         "--batch_windows",
         type=int,
@@ -156,6 +158,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--max_memory", type=float, metavar="GB", help="memory that a worker process may take; picks --batch_windows"
     )
+
+
+def add_run(run: argparse._ArgumentGroup) -> None:
+    """The flags of every job that plans what it does."""
     run.add_argument(
         "--max_failed_fraction",
         type=float,
@@ -180,7 +186,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=ASSET_TIMEOUT_S,
         metavar="SECONDS",
-        help="give a file up whose decoding takes longer, recognition not counted (default: %(default)g)",
+        help="give a file up whose decoding takes longer, all else not counted (default: %(default)g)",
     )
 
 
@@ -195,7 +201,7 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         model=args.model,
         language=args.language,
         language_per_segment=args.language_per_segment,
-        channels=_channels(args.channels),
+        channels=checked_channels(args.channels),
         decode=DecodeOptions(
             task=args.task,
             beam_size=args.beam_size,
@@ -232,6 +238,11 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
     if args.language and args.language_per_segment:
         raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
+    check_run(args)
+
+
+def check_run(args: argparse.Namespace) -> None:
+    """Raises BeamscribeError where the flags of `add_run` make no sense."""
     if args.max_hours is not None and not args.max_hours > 0:
         raise BeamscribeError(f"--max_hours {args.max_hours:g}: needs more than 0")
     if not 0 < args.asset_timeout_s < float("inf"):
@@ -240,7 +251,7 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 
 
-def _channels(text: str) -> str:
+def checked_channels(text: str) -> str:
     """`mix`, `separate`, or sorted channel numbers."""
     if text in ("mix", "separate"):
         return text

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
 from model.recognizer import Hypothesis, TimedWord
+from transforms.failures import failure_row, timestamp
 from transforms.guards import scene_of
 from transforms.heard import Failure, Heard, HeardTrack
 from transforms.invariants import violations
@@ -17,7 +18,6 @@ from transforms.recognized import RecognizedWindow
 from transforms.rows import FailureRow, SegmentRow, TranscriptRow, WordRow
 from transforms.windows import spans_samples, to_asset_s
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOISE_QUANTILE = 0.05
 
 
@@ -64,9 +64,11 @@ def assemble(heard: Heard, windows: Iterable[RecognizedWindow], provenance: Prov
             )  # a bug of ours
     failure = heard.failure or _model_failure(by_track.values())
     if failure and not (heard.usable and _anything_recognized(by_track.values())):
-        row = _failure_row(heard, failure, provenance, salvaged_s=0.0)
+        row = failure_row(heard, failure, 0.0, provenance.run_id, provenance.model_sha256)
         return AssetRows(heard.item.asset.uri, failures=(row,), keeps_old_version=failure.retriable)
-    failures = (_failure_row(heard, failure, provenance, heard.duration_s),) if failure else ()
+    failures: tuple[FailureRow, ...] = ()
+    if failure:
+        failures = (failure_row(heard, failure, heard.duration_s, provenance.run_id, provenance.model_sha256),)
     transcripts: list[TranscriptRow] = []
     segments: list[SegmentRow] = []
     words: list[WordRow] = []
@@ -105,28 +107,6 @@ def _anything_recognized(tracks: Iterable[Sequence[RecognizedWindow]]) -> bool:
     """False only where there were windows and the model failed on every one."""
     windows = [window for windows in tracks for window in windows]
     return not windows or any(window.hypothesis for window in windows)
-
-
-def _failure_row(heard: Heard, failure: Failure, provenance: Provenance, salvaged_s: float) -> FailureRow:
-    return FailureRow(
-        uri=heard.item.asset.uri,
-        stage=failure.stage,
-        error_type=failure.error_type,
-        message=failure.message,
-        retriable=failure.retriable,
-        attempts=heard.item.attempts,
-        salvaged_s=salvaged_s,
-        size_bytes=heard.item.asset.size_bytes,
-        source_modified_at=_timestamp(heard.item.asset.modified_at_us),
-        model_sha256=provenance.model_sha256,
-        config_hash=heard.item.config_hash,
-        run_id=provenance.run_id,
-        failed_at=datetime.now(UTC),
-    )
-
-
-def _timestamp(modified_at_us: int | None) -> datetime | None:
-    return None if modified_at_us is None else EPOCH + timedelta(microseconds=modified_at_us)
 
 
 def _segments(
@@ -226,7 +206,7 @@ def _transcript(
         channel=track.channel,
         content_sha256=heard.content_sha256,
         size_bytes=heard.item.asset.size_bytes or 0,
-        source_modified_at=_timestamp(heard.item.asset.modified_at_us),
+        source_modified_at=timestamp(heard.item.asset.modified_at_us),
         etag=heard.etag,
         duration_s=heard.duration_s,
         speech_s=track.speech_s,

@@ -23,7 +23,8 @@ class Version:
 
     # that can change a row
     options: Mapping[str, Any]
-    model_sha256: str
+    # None: no model is used
+    model_sha256: str | None
     code_version: str
 
 

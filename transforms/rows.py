@@ -122,7 +122,7 @@ class FailureRow:
     salvaged_s: float = column(SECONDS, "Audio that could be decoded all the same and is transcribed, in seconds.")
     size_bytes: int | None = column(pa.int64(), "Size of the file in bytes. Null where it could not be found.")
     source_modified_at: datetime | None = column(TIMESTAMP, "When the file was last modified, as its store says.")
-    model_sha256: str = column(pa.string(), "SHA-256 of the model's weights.")
+    model_sha256: str | None = column(pa.string(), "SHA-256 of the model's weights. Null where none was used.")
     config_hash: str = column(pa.string(), "Hash of every option that can change a row.")
     run_id: str = column(pa.string(), "The run that wrote this row; key of `runs`.")
     failed_at: datetime = column(TIMESTAMP, "When it failed.")
