@@ -49,7 +49,11 @@ class WhisperTokenizer:
         """What stands before start-of-transcript where the decoder is told what came before; nothing without it."""
         if not prompt.strip():
             return ()
-        return (self.sot_prev, *self._tokenizer.encode(f" {prompt.strip()}", add_special_tokens=False).ids)
+        return (self.sot_prev, *self.encode(prompt))
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text, written as Whisper writes it: after a space."""
+        return tuple(self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the tokens, special and timestamp tokens left out, spaces at its ends kept."""
