@@ -29,6 +29,7 @@ commands:
   plan         list what transcribe would do, with the same flags; runs nothing
   show         print the transcripts of an output folder
   export       write subtitles and texts from the tables
+  correct      apply other rules to the texts of tables, without recognising again
   evaluate     score transcripts against references
   features     work out spectral, time-domain and learned features, or TFRecords for training
 
@@ -82,6 +83,9 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from pipelines.show import command
     elif name == "export":
         from pipelines.export import command
+    elif name == "correct":
+        with quiet():
+            from pipelines.correct import command
     elif name == "evaluate":
         with quiet():
             from pipelines.evaluate import command
@@ -89,7 +93,7 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         with quiet():
             from pipelines.features import command
     else:
-        commands = "transcribe, plan, show, export, evaluate, features"
+        commands = "transcribe, plan, show, export, correct, evaluate, features"
         raise BeamscribeError(f"unknown command {name}; the commands are {commands}")
     return command
 

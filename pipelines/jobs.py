@@ -79,6 +79,10 @@ def check(options: TranscribeOptions) -> Checked:
         raise BeamscribeError(f"{model.name} knows English only: leave --language_per_segment out")
     output = storage.normalise(options.output)
     refuse_other_tables(output, "features")
+    for flag in ("unredacted_output", "redact_audio"):
+        folder = getattr(options, flag)
+        if folder and _is_within(storage.normalise(folder), output):
+            raise BeamscribeError(f"--{flag} {folder} is within --output: name a place apart from it")
     inputs = listed_inputs(options.inputs, output)
     languages = {track.language for asset in inputs.assets for track in asset.tracks if track.language}
     check_options(model, options.decode, sorted(languages))
@@ -98,6 +102,11 @@ def refuse_other_tables(output: str, other: str) -> None:
     """BeamscribeError where an output belongs to another job: both have `failures`, each only its own."""
     if storage.is_folder(storage.join(output, other)):
         raise BeamscribeError(f"{output} holds the table {other} of another job: choose another --output")
+
+
+def _is_within(one: str, other: str) -> bool:
+    """Whether one of two folders is the other or lies in it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def make_plan(checked: Checked) -> Job:

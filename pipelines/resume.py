@@ -85,7 +85,8 @@ def edits_of(
         if failed := history.failed.get(uri):
             edit("failures", failed.done.part).gone.add(uri)
     for asset in plan.touched:
-        edit(tables[0], history.done[asset.uri].part).touched[asset.uri] = asset.modified_at_us
+        if done := history.done.get(asset.uri):
+            edit(tables[0], done.part).touched[asset.uri] = asset.modified_at_us
         if failed := history.failed.get(asset.uri):
             edit("failures", failed.done.part).touched[asset.uri] = asset.modified_at_us
     return edits

@@ -71,7 +71,7 @@ class FindSpeech(beam.DoFn):
         if stopping.requested():
             return
         if isinstance(item, Stretch):
-            for task in read_stretch(item):
+            for task in read_stretch(item, self._site.seal):
                 yield task
                 if stopping.requested():
                     return
@@ -115,7 +115,7 @@ class DivideIntoStretches(FindSpeech):
             yield self._staged(waiting)
 
     def _staged(self, tasks: list[WindowTask]) -> Stretch:
-        stretch = write_stretch(self._folder, tasks)
+        stretch = write_stretch(self._folder, tasks, self._site.seal)
         tasks.clear()
         give_back()
         return stretch

@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from transforms.assets import Asset, StagedWindows, channel_order
 from transforms.heard import Heard
 from transforms.layout import RESULTS, STAGING
 from transforms.recognized import RecognizedWindow
+from transforms.seal import Seal
 
 ENDING = ".results"
 # what a file begins with; another layout gets another number
@@ -111,6 +112,8 @@ class ResultStore:
     """The folder of the results below an output."""
 
     output: str
+    # what closes the results themselves; None: they may be read by anybody who can read the output
+    seal: Seal | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> str:
@@ -120,11 +123,13 @@ class ResultStore:
         """Stages records, one or more, as one file: its path. They are durable when this returns."""
         keys = sorted({record.key[:NAME_DIGITS] for record in records})
         path = storage.join(self.folder, "-".join([*keys[:MAX_NAMED], uuid.uuid4().hex]) + ENDING)
+        if self.seal:
+            records = [msgspec.structs.replace(r, payload=self.seal.close(r.payload)) for r in records]
         storage.write_whole(path, MAGIC + msgspec.msgpack.encode(records))
         return path
 
     def read(self, path: str) -> list[Record]:
-        """The records of a file; none where it is not whole, or of another layout."""
+        """The records of a file; none where it is not whole, of another layout, or closed with another key."""
         try:
             data = storage.read_whole(path)
         except FileNotFoundError:
@@ -132,9 +137,15 @@ class ResultStore:
         if not data.startswith(MAGIC):
             return []
         try:
-            return msgspec.msgpack.decode(data[len(MAGIC) :], type=list[Record])
+            records = msgspec.msgpack.decode(data[len(MAGIC) :], type=list[Record])
         except msgspec.DecodeError:
             return []
+        return self._opened(records) if self.seal else records
+
+    def _opened(self, records: Iterable[Record]) -> list[Record]:
+        assert self.seal is not None  # asked for where there is one
+        opened = [(record, self.seal.open(record.payload)) for record in records]
+        return [msgspec.structs.replace(r, payload=payload) for r, payload in opened if payload is not None]
 
     def read_all(self, paths: Iterable[str]) -> Iterator[tuple[str, list[Record]]]:
         """Paths with their records, in order, few of them ahead of time."""

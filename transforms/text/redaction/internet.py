@@ -1,0 +1,93 @@
+"""E-mail addresses: as they are written, and as they are spelled out, "j dot doe at north wind dot org"."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from transforms.text.redaction.found import Found, canonical
+from transforms.text.redaction.tokens import DIGITS, NATO, TEENS, TENS, TIMES, Token
+
+WRITTEN = re.compile(r"[\w.%+'-]+ ?@ ?[\w-]+(?: ?\. ?[\w-]+)+")
+# what ends an address that is said; what a recogniser may make of it among them
+ENDINGS = frozenset(
+    "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()  # noqa: SIM905
+)
+DOTS = frozenset((".", "dot", "period", "point"))
+JOINTS = frozenset((*DOTS, "_", "-", "+", "underscore", "dash", "hyphen", "minus", "plus", "score"))
+ANNOUNCED = frozenset(("email", "mail", "e-mail", "address", "emails"))
+# words of the name before "at" where nothing but spaces is between them, and of the domain before its dot
+MAX_NAME_WORDS, MAX_DOMAIN_WORDS = 4, 4
+STOPS = frozenset(
+    "is it's its to at my your his her their our me us was the a an and or on you can send write reach contact called "
+    "uses that this address email mail for with under".split()  # noqa: SIM905
+)
+
+
+def emails(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
+    """All addresses, those in written form first."""
+    for match in WRITTEN.finditer(text):
+        yield Found(match.start(), match.end(), "email", canonical(match[0]))
+    for at, token in enumerate(tokens):
+        if token.word in ("at", "@") and (end := _domain_end(tokens, at + 1)):
+            start = _name_start(text, tokens, at)
+            if start < at:
+                said = "".join(_written(t) for t in tokens[start:end])
+                yield Found(tokens[start].start, tokens[end - 1].end, "email", canonical(said))
+
+
+def _written(token: Token) -> str:
+    return "" if token.word in JOINTS or token.word == "at" else token.word
+
+
+def _domain_end(tokens: Sequence[Token], at: int) -> int | None:
+    """The token after a domain that begins at `at`; None where there is none: words, a dot, an ending."""
+    last = None
+    first = at
+    while at < len(tokens) and at - first <= MAX_DOMAIN_WORDS:
+        if tokens[at].word in DOTS and at > first:
+            if at + 1 < len(tokens) and tokens[at + 1].word in ENDINGS:
+                last = first = at + 2
+                at += 2
+                if at < len(tokens) and tokens[at].word in ENDINGS and tokens[at].word in ("uk", "au"):
+                    last = first = at + 1
+                    at += 1
+                continue
+            first = at + 1
+        elif not (tokens[at].is_word or tokens[at].word[0].isdigit() or tokens[at].word in JOINTS):
+            break
+        elif last is not None:
+            break
+        at += 1
+    return last
+
+
+def _name_start(text: str, tokens: Sequence[Token], at: int) -> int:
+    """The token at which the name before "at" begins."""
+    start = at
+    n_words = 0
+    while start > 0:
+        before = tokens[start - 1]
+        if before.word in JOINTS and start < at and start > 1:
+            start -= 2 if tokens[start - 2].word not in JOINTS else 1
+            n_words = 0
+        elif start == at or _is_spelled(before):
+            if before.word in STOPS or not (before.is_word or before.word[0].isdigit()):
+                break
+            start -= 1
+        elif before.is_word and before.word not in STOPS and n_words < MAX_NAME_WORDS and _is_announced(tokens, start):
+            start -= 1
+            n_words += 1
+        else:
+            break
+    return start
+
+
+def _is_spelled(token: Token) -> bool:
+    """Whether it is one letter or digit of a name that is spelled, or a number in it."""
+    word = token.word
+    return len(word) == 1 and word.isalnum() or word in DIGITS or word in TEENS or word in TENS or word in TIMES or (
+        word in NATO or word.isdigit()
+    )
+
+
+def _is_announced(tokens: Sequence[Token], at: int) -> bool:
+    return any(token.word in ANNOUNCED for token in tokens[max(0, at - 2 * MAX_NAME_WORDS) : at])
