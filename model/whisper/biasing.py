@@ -14,9 +14,9 @@ from model.whisper.tokenizer import UNSPACED, WhisperTokenizer
 
 # natural log, for each token of a term of weight 1; and the share of it that a term's first token is granted, which
 # many words have in common with terms (`benchmarks/biasing.py` measures both)
-TOKEN_BONUS, FIRST_SHARE = 2.0, 0.5
+TOKEN_BONUS, FIRST_SHARE = 5.0, 0.1
 # of the next tokens, so many of the likeliest are looked through for terms: what the model hears nothing of is no term
-N_PLAUSIBLE = 32
+N_PLAUSIBLE = 16
 
 
 @dataclass(frozen=True)
