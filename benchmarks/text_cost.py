@@ -65,7 +65,7 @@ def main() -> None:
             print(f"pass {number}: {seconds[-1]:.3f} s")
     median = statistics.median(seconds[1:])
     print(f"run: {run['audio_s']:.0f} s of audio, {len(tables['segments'])} segments, {run['wall_s']:.1f} s")
-    print(f"rules: {median:.3f} s, {100 * median / run['wall_s']:.2f} % of it (first pass, with indexes: {seconds[0]:.3f})")
+    print(f"rules: {median:.3f} s, {100 * median / run['wall_s']:.2f} % of it (with indexes {seconds[0]:.3f} s)")
 
 
 def read_runs(folder: str) -> list[dict]:

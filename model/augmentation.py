@@ -119,7 +119,7 @@ def _any_noise(
     ]
     if noises:
         # what was really recorded is as likely as all that is made up
-        kinds += [lambda: _stretch(n_samples, noises[generator.integers(len(noises))], generator)] * 2
+        kinds += [lambda: _stretch(n_samples, noises[int(generator.integers(len(noises)))], generator)] * 2
     return kinds[generator.integers(len(kinds))]()
 
 

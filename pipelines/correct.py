@@ -28,7 +28,7 @@ from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
 from transforms.history import table_parts
 from transforms.lease import Lease
 from transforms.parts import Receipt, read_column, read_receipts, total
-from transforms.recorrect import TALKED, CorrectPart, Correction, OldPart, part_paths
+from transforms.recorrect import TALKED, Correction, CorrectPart, OldPart, part_paths
 from transforms.rows import RunRow
 from transforms.site import Site
 from transforms.tables import to_arrow
@@ -53,7 +53,7 @@ def parser() -> Parser:
     made = Parser(
         prog="beamscribe correct",
         description="Applies other rules to the texts of tables that are there, without recognising again.",
-        epilog="The texts get what is asked for here and nothing else: without a flag they are as the model wrote them. "
+        epilog="The texts get what is asked for here, nothing else: without a flag they are as the model wrote them. "
         "Every other flag goes to Beam: --runner, --s3_endpoint_url …",
         allow_abbrev=False,
     )
@@ -80,7 +80,7 @@ def find_parts(output: str, correction: Correction) -> list[OldPart]:
         raise BeamscribeError(f"{output} cannot be read ({error}); check path, rights and credentials") from error
     if not found:
         raise BeamscribeError(f"{output} holds no transcripts; name the --output of beamscribe transcribe")
-    due = []
+    due: list[OldPart] = []
     for part in found:
         keys = set(read_column(storage.join(folder, part), "config_hash"))
         if any(correction.key(key) != key for key in keys):
@@ -110,10 +110,10 @@ def execute(options: CorrectOptions, output: str, started_at: datetime, held: Le
     parts = PartOf(output, run_id, f"{started_at:%Y-%m-%d}", len(due))
     with workers_muted():
         build(due, parts, correction, Site(options.beam_args)).run().wait_until_finish()
-    receipts = read_receipts(parts)
+    receipts = read_receipts(parts, Receipt)
     if len(receipts) != len(due):
         raise RuntimeError(f"{len(due)} parts were planned and {len(receipts)} staged; nothing was committed")
-    receipt = total(receipts)
+    receipt = total(receipts, Receipt)
     row = run_row(options, output, receipt, run_id, started_at)
     stage_table(parts.staged("runs", f"dt={parts.date}/{run_id}.parquet"), to_arrow("runs", [row]))
     held.check()
@@ -137,10 +137,20 @@ def run_row(options: CorrectOptions, output: str, receipt: Receipt, run_id: str,
     told = {"command": "correct", "text": options.text.told(), "beam_args": without_secrets(options.beam_args)}
     counts = {name: getattr(receipt, name) for name in ("ok", "no_speech", "partial", "transcripts", "segments")}
     nothing = dict.fromkeys(
-        (
-            "skipped_not_media unchanged touched removed failed_before deferred unfinished failed windows "
-            "windows_resumed windows_rescued violations"
-        ).split(),
+        [
+            "skipped_not_media",
+            "unchanged",
+            "touched",
+            "removed",
+            "failed_before",
+            "deferred",
+            "unfinished",
+            "failed",
+            "windows",
+            "windows_resumed",
+            "windows_rescued",
+            "violations",
+        ],
         0,
     )
     return RunRow(

@@ -11,7 +11,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
 from model.precision import PRECISIONS, fastest_precision
-from model.recognizer import BATCH_WINDOWS, MAX_BATCH_WINDOWS, MAX_GREEDY_WINDOWS, DecodeOptions, most_windows
+from model.recognizer import (
+    BATCH_WINDOWS,
+    MAX_BATCH_WINDOWS,
+    MAX_GREEDY_WINDOWS,
+    BiasPhrase,
+    DecodeOptions,
+    most_windows,
+)
 from pipelines.text_flags import add_text_flags, text_options
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions

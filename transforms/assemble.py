@@ -23,6 +23,7 @@ from transforms.text.words import PlacedWord
 from transforms.windows import spans_samples, to_asset_s
 
 NOISE_QUANTILE = 0.05
+AS_WRITTEN = TextOptions()
 # the rules of texts left nothing of what was said
 EMPTIED = "emptied"
 
@@ -38,7 +39,7 @@ class Provenance:
     # what the model was told to expect
     prompt: str = ""
     # what becomes of the model's text
-    text: TextOptions = TextOptions()
+    text: TextOptions = AS_WRITTEN
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def _stretches(segment: SegmentRow, words: Iterable[WordRow]) -> list[tuple[floa
 
 
 def write_muted(file: DecodedFile, stretches: Mapping[int | None, Stretches], path: str) -> None:
-    """Writes the channels of a file as one FLAC file at 16 kHz, silent in their stretches. It is whole when it is there.
+    """Writes the channels of a file as one FLAC file at 16 kHz, silent in their stretches, in one step.
 
     Raises UnreadableError where the file cannot be read again.
     """

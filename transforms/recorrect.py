@@ -157,7 +157,7 @@ class CorrectPart(beam.DoFn):
             writer.add(rows)
             receipts.append(receipt_of(rows))
         writer.close()
-        write_receipt(self._parts, part.shard, total(receipts))
+        write_receipt(self._parts, part.shard, total(receipts, Receipt))
         yield part.shard
 
 

@@ -1,8 +1,8 @@
 """Clips and their texts as a network in training takes them: log-mels, tokens read, tokens to be said.
 
 A text is framed by timestamps, as the recogniser decodes: a network tuned on texts without them forgets to write them.
-References have no times, though, so at a timestamp's place any timestamp is right (`ANY_TIMESTAMP`), and what the network
-reads there is where a voice activity detector heard the speech begin and end.
+References have no times, though, so at a timestamp's place any timestamp is right (`ANY_TIMESTAMP`), and what the
+network reads there is where a voice activity detector heard the speech begin and end.
 """
 
 from collections.abc import Iterator, Sequence
@@ -140,7 +140,7 @@ class Examples:
             tokenizer.timestamp_begin + min(self._dims.n_audio_ctx, round(stretch * at / POSITION_SAMPLES))
             for at in (utterance.speech_start, utterance.speech_end)
         )
-        text = list(tokenizer.encode(utterance.text))
+        text = list(tokenizer.encode(f" {utterance.text.strip()}"))
         read = [*sot, start, *text, end]
         return read, [*[NO_LABEL] * (len(sot) - 1), ANY_TIMESTAMP, *text, ANY_TIMESTAMP, tokenizer.eot]
 

@@ -1,15 +1,15 @@
 """Fine-tuning of Whisper: the steps of training, held-out loss after every epoch, early stopping, exact resumption.
 
-Two losses. On clips with references, cross-entropy with the text. On anchors, clips on which the network is to stay as it
-is, the Kullback-Leibler divergence from what the untuned network says of the clean clip (Hinton et al. 2015) to what the
-tuned one says of the same clip, clean or augmented: it forgets little, and learns to hear through the noise.
+Two losses. On clips with references, cross-entropy with the text. On anchors, clips on which the network is to stay as
+it is, the Kullback-Leibler divergence from what the untuned network says of the clean clip (Hinton et al. 2015) to what
+the tuned one says of the same clip, clean or augmented: it forgets little, and learns to hear through the noise.
 """
 
 import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +48,7 @@ class TrainingOptions:
     patience: int = 3
     seed: int = 0
     # of the clips; of the anchors too, in half of the steps
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass(frozen=True)
@@ -175,9 +175,7 @@ def _held_out_loss(tuner: FineTuner, clips: Clips, options: TrainingOptions) -> 
     return tuner.loss(tuner.examples.batches(clips.held_out, options.batch_size))
 
 
-def _train_epoch(
-    tuner: FineTuner, clips: Clips, options: TrainingOptions, epoch: int
-) -> tuple[float, float | None]:
+def _train_epoch(tuner: FineTuner, clips: Clips, options: TrainingOptions, epoch: int) -> tuple[float, float | None]:
     """The mean losses of one pass. All that is random follows from the seed and the number of the epoch."""
     generator = np.random.default_rng([options.seed, epoch])
     others = [utterance.samples for utterance in (*clips.train, *clips.anchors)]
@@ -194,8 +192,8 @@ def _train_epoch(
         losses.append(tuner.step(batch, anchors, heard, options.anchor_weight, rate))
         if not all(math.isfinite(loss) for loss in losses[-1] if loss is not None):
             raise BeamscribeError(
-                f"the loss is no number any more in step {step + 1} of epoch {epoch}: give a lower --learning_rate than "
-                f"{options.learning_rate:g}"
+                f"the loss is no number any more in step {step + 1} of epoch {epoch}: give a lower --learning_rate "
+                f"than {options.learning_rate:g}"
             )
     texts, anchor_losses = zip(*losses, strict=True)
     return float(np.mean(texts)), float(np.mean(anchor_losses)) if clips.anchors else None
@@ -277,7 +275,7 @@ class _State:
         meta = json.dumps({"fingerprint": self._fingerprint, "history": [asdict(epoch) for epoch in history]})
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp.npz")
-        np.savez(temporary, meta=np.array(meta), **arrays)
+        np.savez(temporary, **(arrays | {"meta": np.array(meta)}))  # type: ignore[arg-type]
         os.replace(temporary, self._path)
 
     def use_best(self) -> None:

@@ -1,5 +1,7 @@
 """Long recordings, divided."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from transforms.assets import Asset, StagedWindows, WorkItem
 from transforms.heard import Heard
 from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions
 from transforms.recognize import ModelUse, WindowTask
+from transforms.seal import Seal
 from transforms.site import Site
 from transforms.speech import SpeechOptions
 from transforms.stretches import read_stretch, write_stretch

@@ -11,10 +11,11 @@ MODES = ("leave", "mask", "tag")
 TAGGED = "[PROFANITY]"
 # whole words: their inflections are named, so that no other word is hit that holds them
 DEFAULT = (
-    "arsehole arseholes asshole assholes bastard bastards bitch bitches bitching bollocks bullshit cock cocks cocksucker "
-    "cocksuckers crap crappy cunt cunts damn damned dammit goddamn goddamned dick dickhead dickheads dicks dipshit fuck "
-    "fucked fucker fuckers fuckin fucking fucks motherfucker motherfuckers motherfucking piss pissed pisses prick pricks "
-    "pussy shit shite shits shitted shitting shitty slut sluts twat twats wank wanker wankers whore whores"
+    "arsehole arseholes asshole assholes bastard bastards bitch bitches bitching bollocks bullshit cock cocks "
+    "cocksucker cocksuckers crap crappy cunt cunts damn damned dammit goddamn goddamned dick dickhead dickheads "
+    "dicks dipshit fuck fucked fucker fuckers fuckin fucking fucks motherfucker motherfuckers motherfucking piss "
+    "pissed pisses prick pricks pussy shit shite shits shitted shitting shitty slut sluts twat twats wank wanker "
+    "wankers whore whores"
 ).split()
 
 

@@ -185,9 +185,7 @@ def _redacted(said: Said, secrets: Sequence[Secret]) -> tuple[str, list[Edit], l
         cut_by[start:end] = [rules.pop() if len(rules) == 1 else None] * len(secret.tag)
         hidden = Edit(f"{REDACTED}_{secret.kind}", start, end, None, secret.tag)
         text = apply_edits(text, [hidden])
-        words = [
-            replace(w, probability=None) if w.start <= start < w.end else w for w in follow(words, hidden, text)
-        ]
+        words = [replace(w, probability=None) if w.start <= start < w.end else w for w in follow(words, hidden, text)]
         marks.append(replace(hidden, end=start + len(secret.tag)))
     return text, marks, _as_cuts(text, cut_by), words
 

@@ -9,11 +9,11 @@ from transforms.text.redaction.tokens import DIGITS, HESITATIONS, TEENS, TENS, T
 BIRTH = re.compile(r"\b(?:born|birth|birth ?day|birth ?date|d\.? ?o\.? ?b)\b", re.IGNORECASE)
 MONTHS = frozenset(
     "january february march april may june july august september october november december jan feb mar apr jun jul aug "
-    "sep sept oct nov dec".split()  # noqa: SIM905
+    "sep sept oct nov dec".split()
 )
 ORDINALS = frozenset(
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
-    "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth st nd rd th".split()  # noqa: SIM905
+    "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth st nd rd th".split()
 )
 # between the parts of a date
 JOINTS = frozenset(("of", "the", "in", "year", "hundred", "thousand", "/", "-", ".", ",", "slash", "'", "’"))

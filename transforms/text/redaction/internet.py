@@ -9,7 +9,7 @@ from transforms.text.redaction.tokens import DIGITS, NATO, TEENS, TENS, TIMES, T
 WRITTEN = re.compile(r"[\w.%+'-]+ ?@ ?[\w-]+(?: ?\. ?[\w-]+)+")
 # what ends an address that is said; what a recogniser may make of it among them
 ENDINGS = frozenset(
-    "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()  # noqa: SIM905
+    "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()
 )
 DOTS = frozenset((".", "dot", "period", "point"))
 JOINTS = frozenset((*DOTS, "_", "-", "+", "underscore", "dash", "hyphen", "minus", "plus", "score"))
@@ -18,7 +18,7 @@ ANNOUNCED = frozenset(("email", "mail", "e-mail", "address", "emails"))
 MAX_NAME_WORDS, MAX_DOMAIN_WORDS = 4, 4
 STOPS = frozenset(
     "is it's its to at my your his her their our me us was the a an and or on you can send write reach contact called "
-    "uses that this address email mail for with under".split()  # noqa: SIM905
+    "uses that this address email mail for with under".split()
 )
 
 
@@ -52,9 +52,7 @@ def _domain_end(tokens: Sequence[Token], at: int) -> int | None:
                     at += 1
                 continue
             first = at + 1
-        elif not (tokens[at].is_word or tokens[at].word[0].isdigit() or tokens[at].word in JOINTS):
-            break
-        elif last is not None:
+        elif not (tokens[at].is_word or tokens[at].word[0].isdigit() or tokens[at].word in JOINTS) or last is not None:
             break
         at += 1
     return last
@@ -84,8 +82,13 @@ def _name_start(text: str, tokens: Sequence[Token], at: int) -> int:
 def _is_spelled(token: Token) -> bool:
     """Whether it is one letter or digit of a name that is spelled, or a number in it."""
     word = token.word
-    return len(word) == 1 and word.isalnum() or word in DIGITS or word in TEENS or word in TENS or word in TIMES or (
-        word in NATO or word.isdigit()
+    return (
+        (len(word) == 1 and word.isalnum())
+        or word in DIGITS
+        or word in TEENS
+        or word in TENS
+        or word in TIMES
+        or (word in NATO or word.isdigit())
     )
 
 

@@ -5,7 +5,8 @@ misheard breaks both, by the words before it that announce it.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import phonenumbers
 from phonenumbers import PhoneNumberMatcher
@@ -22,13 +23,11 @@ CARD = re.compile(
     r"\b(?:cards?|visa|master ?card|amex|american express|maestro|discover|credit|debit|pan|payment|long number)\b",
     re.IGNORECASE,
 )
-ACCOUNT = re.compile(
-    r"\b(?:i ?ban|i\.? ?b\.? ?a\.? ?n|account|acct|routing|sort code|bank|transfer)\b", re.IGNORECASE
-)
+ACCOUNT = re.compile(r"\b(?:i ?ban|i\.? ?b\.? ?a\.? ?n|account|acct|routing|sort code|bank|transfer)\b", re.IGNORECASE)
 ID = re.compile(
-    r"\b(?:social(?: security)?|s\.? ?s\.? ?n|national (?:insurance|id|identity)|ni number|nino|tax(?:payer)? (?:id|number|"
-    r"identification)|passport|identity (?:card|number)|id (?:card|number)|nhs|driver'?s? licen[cs]e|licen[cs]e number|"
-    r"steuer|d\.?n\.?i|codice fiscale|bsn|sofi)\b",
+    r"\b(?:social(?: security)?|s\.? ?s\.? ?n|national (?:insurance|id|identity)|ni number|nino|"
+    r"tax(?:payer)? (?:id|number|identification)|passport|identity (?:card|number)|id (?:card|number)|nhs|"
+    r"driver'?s? licen[cs]e|licen[cs]e number|steuer|d\.?n\.?i|codice fiscale|bsn|sofi)\b",
     re.IGNORECASE,
 )
 PHONE = re.compile(
@@ -59,9 +58,14 @@ def cards(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iter
         part = _first(run, CARD_DIGITS, lambda digits: digits[0] in CARD_STARTS and luhn.is_valid(digits))
         if part is not None:
             yield _found(tokens, part, "card")
-        elif len(value) >= ANNOUNCED_DIGITS and not _counts(run):
-            if len(value) >= MANY_DIGITS and _is_read_out(run) or CARD.search(_before(text, tokens, run)):
-                yield _found(tokens, run, "card")
+        elif len(value) >= ANNOUNCED_DIGITS and not _counts(run) and _is_cards(text, tokens, run):
+            yield _found(tokens, run, "card")
+
+
+def _is_cards(text: str, tokens: Sequence[Token], run: Run) -> bool:
+    """Whether many digits are those of a card although they do not check."""
+    is_long = len(run.value) >= MANY_DIGITS and _is_read_out(run)
+    return is_long or CARD.search(_before(text, tokens, run)) is not None
 
 
 def ibans(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
@@ -90,8 +94,8 @@ def national_ids(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) 
     for match in WRITTEN_ID.finditer(text):
         yield Found(match.start(), match.end(), "national_id", canonical(match[0]))
     for run in runs(tokens, letters=True):
-        if match := NINO.search(run.value):
-            yield _found(tokens, run.cut(match.start(), match.end()), "national_id")
+        if nino := NINO.search(run.value):
+            yield _found(tokens, run.cut(*nino.span()), "national_id")
         elif sum(map(str.isdigit, run.value)) in ID_DIGITS and ID.search(_before(text, tokens, run)):
             yield _found(tokens, run, "national_id")
 
@@ -117,7 +121,7 @@ def _is_phone(digits: str, region: str) -> bool:
     return False
 
 
-def _first(run: Run, lengths: range, holds) -> Run | None:  # type: ignore[no-untyped-def]
+def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None:
     """The longest part of a run, cut between what was said, that holds; the first of several."""
     value, ends = run.value, run.ends
     starts = [0, *ends[:-1]]
@@ -132,7 +136,7 @@ def _first(run: Run, lengths: range, holds) -> Run | None:  # type: ignore[no-un
 def _counts(run: Run) -> bool:
     """Whether somebody counts, or lists years: each thing said is one more than the last, or far from one digit."""
     numbers = [int(part.value) for part in run.parts if part.value.isdigit()]
-    return len(numbers) > 2 and len({b - a for a, b in zip(numbers, numbers[1:], strict=False)}) == 1
+    return len(numbers) > 2 and len({b - a for a, b in pairwise(numbers)}) == 1
 
 
 def _is_read_out(run: Run) -> bool:

@@ -8,7 +8,7 @@ from transforms.text.redaction.tokens import DIGITS, TEENS, TENS, Token
 
 STREETS = frozenset(
     "street st road rd avenue ave lane ln drive dr court ct boulevard blvd way place pl square sq terrace close "
-    "crescent highway hwy parkway pkwy circle alley row mews gardens grove".split()  # noqa: SIM905
+    "crescent highway hwy parkway pkwy circle alley row mews gardens grove".split()
 )
 # that announce an address, or a number that is said in words for one
 ANNOUNCED = frozenset(("at", "address", "live", "lives", "living", "reside", "resides", "is", "to", "home", "house"))
@@ -17,7 +17,7 @@ UNITS = frozenset(("apartment", "apt", "suite", "unit", "flat", "floor", "room",
 FUNCTION_WORDS = frozenset(
     "in on of the a an and or to from by with down up across along through into over near at is was were are be this "
     "that his her their our my your men women people miles feet yards blocks hours minutes days years times who which "
-    "when then there one-way side dark long narrow".split()  # noqa: SIM905
+    "when then there one-way side dark long narrow".split()
 )
 MAX_NAME_WORDS = 4
 POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")
@@ -79,7 +79,9 @@ def _unit_end(tokens: Sequence[Token], street: int) -> int:
         at += 1
     if at + 1 < len(tokens) and tokens[at].word in UNITS:
         at += 1
-        while at + 1 < len(tokens) and (_is_number(tokens[at + 1].word) or len(tokens[at + 1].word) == 1 and tokens[at + 1].is_word):
+        while at + 1 < len(tokens) and (
+            _is_number(tokens[at + 1].word) or (len(tokens[at + 1].word) == 1 and tokens[at + 1].is_word)
+        ):
             at += 1
         return at
     return street

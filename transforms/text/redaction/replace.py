@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-
 from collections.abc import Iterable, Iterator
 
 from transforms.text.edits import Replacement, Rule

@@ -18,16 +18,11 @@ MISHEARD_DIGITS = frozenset(("for", "fore"))
 TEENS = {
     word: str(number)
     for number, word in enumerate(
-        (
-            "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # noqa: SIM905
-        ).split(),
+        ("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen").split(),
         10,
     )
 }
-TENS = {
-    word: number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)  # noqa: SIM905
-}
+TENS = {word: number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 TIMES = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 NATO = {
     word: word[0]
@@ -39,7 +34,7 @@ NATO = {
 # what is said between the digits of one number
 HESITATIONS = frozenset(
     "um uh uhm er erm ah eh hm hmm mm okay ok so and then sorry wait let me see again yes yeah yep right next "
-    "now well like pause hang hold on a second is it's that's its dash hyphen minus space slash comma".split()  # noqa: SIM905
+    "now well like pause hang hold on a second is it's that's its dash hyphen minus space slash comma".split()
 )
 MAX_HESITATIONS = 4
 
