@@ -145,7 +145,8 @@ def _is_day(words: Words, i: int, day: Day) -> bool:
     """Whether a month and a number, which is followed by no year, are a date."""
     stands_alone = not words.on(day.end) or words.on(day.end) in FUNCTION_WORDS
     if words.said(i) in VERB_MONTHS:
-        return stands_alone and (not words.before(i) or words.before(i) in _BEFORE_MONTHS)
+        starts = day.is_ordinal and not words.before(i)
+        return stands_alone and (starts or words.before(i) in _BEFORE_MONTHS)
     if day.is_ordinal:
         return True
     return stands_alone and words.before(i) != "in"

@@ -55,6 +55,8 @@ def _money(words: Words, i: int) -> Found | None:
     after = _cents(words, at + 1) if len(numbers) == 1 and "." not in numbers[0].figures else None
     if name in _POUNDS and (after or numbers[-1].scale or words.on(at + 1) == "sterling"):
         sign = "£"
+    if name in _POUNDS and not sign:
+        return None
     if not sign:
         return Found(first, at, between.join(map(str, numbers))) if not numbers[0].vague else None
     cents, end = after if after and not numbers[0].scale else ("", at + 1)

@@ -70,9 +70,13 @@ def _cardinal(words: Words, i: int) -> Found | None:
 
 
 def _range(words: Words, i: int) -> Found | None:
-    """Both numbers in figures where one of them is 10 or above."""
+    """Both numbers in figures where one of them is."""
     numbers = quantity_range(words, i)
-    if numbers is None or numbers.word.lower() == "and" or max(numbers.low.whole, numbers.high.whole) < 10:
+    if (
+        numbers is None
+        or numbers.word.lower() == "and"
+        or (max(numbers.low.whole, numbers.high.whole) < 10 and not numbers.high.scale)
+    ):
         return None
     start = numbers.low.end + 1
     if (
