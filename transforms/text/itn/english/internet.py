@@ -210,12 +210,5 @@ def _path(words: Words, i: int) -> Part:
     return Part(text, end)
 
 
-class _Everywhere(frozenset[str]):
-    """Every word can start an address of the web."""
-
-    def __contains__(self, word: object) -> bool:
-        return True
-
-
-email_rule = rule_of(_email, frozenset({"at"}), frozenset({"dot"}) | _PROVIDERS)
-url_rule = rule_of(_url, _Everywhere(), frozenset({"dot"}))
+email_rule = rule_of(_email, frozenset({"at"}), needs=_PROVIDERS | {"dot"})
+url_rule = rule_of(_url, None, needs=frozenset({"dot"}))

@@ -122,7 +122,7 @@ def _place(words: Words, i: int) -> Number | None:
     """An ordinal, which may have a genitive's s."""
     for k in range(i, i + 2):
         if words.said(k).endswith("'s"):
-            return ordinal(words.instead(k, words.said(k)[:-2]), i)
+            return ordinal(words.up_to(k, words.said(k)[:-2]), i)
         if words.said(k) in ORDINALS:
             break
     return ordinal(words, i)

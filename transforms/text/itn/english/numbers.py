@@ -25,8 +25,8 @@ from transforms.text.itn.english.lexicon import (
 )
 from transforms.text.itn.words import Words
 
-# words of which an ordinal is made at most: "nine hundred and ninety nine thousand nine hundred and ninety ninth"
-_MAX_ORDINAL_WORDS = 12
+# words of which an ordinal is made at most: four groups such as "nine hundred and ninety nine thousand"
+_MAX_ORDINAL_WORDS = 24
 _BEFORE_FIGURES = frozenset({"-", "$", "£", "€", "¥", "₹", "-$", "-£", "-€", "-¥", "-₹"})
 # between numbers these make one of them
 _INSIDE = OH | {"point"}
@@ -146,7 +146,7 @@ def ordinal(words: Words, i: int) -> Number | None:
     for k in range(i, min(i + _MAX_ORDINAL_WORDS, len(words))):
         said = words.said(k)
         if said in ORDINALS:
-            number = cardinal(words.instead(k, ORDINALS[said]), i)
+            number = cardinal(words.up_to(k, ORDINALS[said]), i)
             return number if number and number.end == k + 1 else None
         if said not in NUMBERS and said not in ("and", "a"):
             return None
