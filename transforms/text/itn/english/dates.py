@@ -7,6 +7,7 @@ that way: "the 5th of June 2021". Years have no comma; decades an s without an a
 from typing import NamedTuple
 
 from transforms.text.itn.english.lexicon import (
+    BIG,
     COUNTED,
     FUNCTION_WORDS,
     MONTHS,
@@ -76,7 +77,9 @@ def _year(words: Words, i: int) -> Found | None:
     if found := _decade(words, i):
         return found
     number = year(words, i)
-    if number is None or not _is_year(words, i, number):
+    # "four hundred and two thousand and nine" ends in no year, "two thousand and seventy second" is none
+    in_number = words.before(i) == "and" and words.on(i - 2) in BIG
+    if number is None or in_number or words.on(number.end) in ORDINALS or not _is_year(words, i, number):
         return None
     return Found(i, number.end, str(number.value))
 

@@ -63,6 +63,9 @@ def number_ends(words: Words, end: int) -> bool:
     """Whether no number, said or written ("$5", "-5"), follows at the word."""
     if words.on(end) in OH:
         return not (words.joined(end + 1) and is_number(words, end + 1))
+    if words.on(end) in ORDINALS and (words.said(end - 1) in TENS or words.said(end - 1) in BIG):
+        # "twenty second" is a span of time too
+        return words.said(end) == "second"
     if not is_number(words, end) and words.said(end).removesuffix("s") not in BIG:
         return True
     return not words.joined(end) and words.gap(end).strip() not in _BEFORE_FIGURES
