@@ -52,12 +52,20 @@ class Words:
             reached = end
         return words
 
+    @cached_property
+    def _said(self) -> list[str]:
+        return [word.said for word in self._words]
+
     def __len__(self) -> int:
         return len(self._words)
 
+    def places(self, said: frozenset[str]) -> list[int]:
+        """Where one of these words stands."""
+        return [i for i, word in enumerate(self._said) if word in said]
+
     def said(self, i: int) -> str:
         """The word, whatever stands before it."""
-        return self._words[i].said if 0 <= i < len(self._words) else ""
+        return self._said[i] if 0 <= i < len(self._said) else ""
 
     def gap(self, i: int) -> str:
         """What stands between the word and the one before it; a full stop where there is none."""
@@ -105,10 +113,10 @@ class Words:
         """The text of the words [first, end)."""
         return self.text[self._words[first].start : self._words[end - 1].end]
 
-    def instead(self, i: int, said: str) -> "Words":
-        """The same words with another one at this place."""
+    def up_to(self, i: int, said: str) -> "Words":
+        """The same words, and at this place another one, with which they end."""
         words = Words(self.text)
-        words.__dict__["_words"] = [*self._words[:i], self._words[i]._replace(said=said), *self._words[i + 1 :]]
+        words.__dict__["_words"] = [*self._words[:i], self._words[i]._replace(said=said)]
         return words
 
 
@@ -117,13 +125,16 @@ words_of = lru_cache(maxsize=_N_KEPT_TEXTS)(Words)
 Find = Callable[[Words, int], Found | None]
 
 
-def rule_of(find: Find, starts: frozenset[str], needs: frozenset[str] | None = None) -> Rule:
-    """A rule that asks `find` at every word in `starts`, in texts with any of the words in `needs` (or in `starts`)."""
-    triggers = needs or starts
+def rule_of(find: Find, starts: frozenset[str] | None, needs: frozenset[str] | None = None) -> Rule:
+    """A rule that asks `find` at the words in `starts` (None: at every word) of a text.
+
+    A text that has none of the words in `needs` (if not given: in `starts`) costs a look at a set.
+    """
+    needed = needs or starts or frozenset()
 
     def rule(text: str) -> list[Replacement]:
         words = words_of(text)
-        if triggers.isdisjoint(words.seen):
+        if needed.isdisjoint(words.seen):
             return []
         return [
             Replacement(words.start_of(found.first), words.end_of(found.end - 1), found.written)
@@ -133,15 +144,13 @@ def rule_of(find: Find, starts: frozenset[str], needs: frozenset[str] | None = N
     return rule
 
 
-def _scan(words: Words, find: Find, starts: frozenset[str]) -> list[Found]:
+def _scan(words: Words, find: Find, starts: frozenset[str] | None) -> list[Found]:
     """What is found from the left, each after the one before."""
     all_found: list[Found] = []
-    reached = i = 0
-    while i < len(words):
-        found = find(words, i) if words.said(i) in starts else None
+    reached = 0
+    for i in range(len(words)) if starts is None else words.places(starts):
+        found = find(words, i) if i >= reached else None
         if found and found.first >= reached:
             all_found.append(found)
-            reached = i = found.end
-        else:
-            i += 1
+            reached = found.end
     return all_found

@@ -7,11 +7,11 @@ that way: "the 5th of June 2021". Years have no comma; decades an s without an a
 from typing import NamedTuple
 
 from transforms.text.itn.english.lexicon import (
+    BIG,
     COUNTED,
     FUNCTION_WORDS,
     MONTHS,
     NUMBER_STARTS,
-    NUMBERS,
     OH,
     ORDINALS,
     TEENS,
@@ -36,6 +36,9 @@ _DECADES = {word[:-1] + "ies": value for word, value in TENS.items()} | {"hundre
 _YEAR_WORDS = frozenset({"in", "since", "year", "until", "till", "spring", "summer", "autumn", "fall", "winter"})
 _NEAR_YEARS = _YEAR_WORDS | word_set("of by from to before after during around about circa early late mid between and")
 _FIRST_CENTURY, _LAST_CENTURY = 11, 20
+# below it "twelve thirty" is rather an hour
+_FIRST_YEAR = 1300
+_BEFORE_DECADES = frozenset({"the", "early", "late", "mid"})
 # before these a month is one, though it may be a verb
 _BEFORE_MONTHS = word_set("on by of since until till from before after last next this every")
 
@@ -74,7 +77,9 @@ def _year(words: Words, i: int) -> Found | None:
     if found := _decade(words, i):
         return found
     number = year(words, i)
-    if number is None or not _is_year(words, i, number):
+    # "four hundred and two thousand and nine" ends in no year, "two thousand and seventy second" is none
+    in_number = words.before(i) == "and" and words.on(i - 2) in BIG
+    if number is None or in_number or words.on(number.end) in ORDINALS or not _is_year(words, i, number):
         return None
     return Found(i, number.end, str(number.value))
 
@@ -89,14 +94,15 @@ def _is_year(words: Words, i: int, number: Number) -> bool:
             (before in _NEAR_YEARS | MONTHS or number.value > 2000) and number.value % 100 > 0
         )
     # up to twelve they are hours, unless something says that they are years
-    return number.value >= 1300 or before in ("in", "since", "year", "until")
+    return number.value >= _FIRST_YEAR or before in ("in", "since", "year", "until")
 
 
 def _decade(words: Words, i: int) -> Found | None:
     century = TEENS.get(words.said(i)) or (20 if words.said(i) == "twenty" else 0)
-    if words.said(i) == "two" and words.on(i + 1) == "thousands" and words.before(i) in ("the", "early", "late", "mid"):
+    if words.said(i) == "two" and words.on(i + 1) == "thousands" and words.before(i) in _BEFORE_DECADES:
         return Found(i, i + 2, "2000s")
-    if not _FIRST_CENTURY <= century <= _LAST_CENTURY or words.on(i + 1) not in _DECADES:
+    first = _FIRST_CENTURY if words.before(i) in _BEFORE_DECADES else _FIRST_YEAR // 100
+    if not first <= century <= _LAST_CENTURY or words.on(i + 1) not in _DECADES:
         return None
     if century == _LAST_CENTURY and words.said(i + 1) == "hundreds":
         return None
@@ -145,7 +151,8 @@ def _is_day(words: Words, i: int, day: Day) -> bool:
     """Whether a month and a number, which is followed by no year, are a date."""
     stands_alone = not words.on(day.end) or words.on(day.end) in FUNCTION_WORDS
     if words.said(i) in VERB_MONTHS:
-        return stands_alone and (not words.before(i) or words.before(i) in _BEFORE_MONTHS)
+        starts = day.is_ordinal and not words.before(i)
+        return stands_alone and (starts or words.before(i) in _BEFORE_MONTHS)
     if day.is_ordinal:
         return True
     return stands_alone and words.before(i) != "in"
@@ -195,4 +202,4 @@ def _date(words: Words, i: int) -> Found | None:
 
 
 date_rule = rule_of(_date, MONTHS | NUMBER_STARTS | frozenset(ORDINALS), MONTHS | {"slash"})
-year_rule = rule_of(_year, NUMBER_STARTS, NUMBERS)
+year_rule = rule_of(_year, frozenset(TEENS) | {"two", "twenty"})

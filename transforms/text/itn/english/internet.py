@@ -132,11 +132,14 @@ def _email(words: Words, i: int) -> Found | None:
 def _mailbox(words: Words, at: int) -> tuple[int, str, bool] | None:
     """The first word and the text of the mailbox before "at", and whether it can be nothing else than one."""
     for first in range(max(0, at - 16), at):
-        if words.said(first) in _NO_NAMES and first + 1 < at and words.on(first + 1) not in _IN_NAMES:
+        spells = words.said(first) in _LETTERS and words.on(first + 1) in _LETTERS
+        if words.said(first) in _NO_NAMES and first + 1 < at and words.on(first + 1) not in _IN_NAMES and not spells:
             continue
         name = _name(words, first)
         if name and name.end == at and all(words.joined(k) or words.gap(k) in (".", "_") for k in range(first + 1, at)):
-            is_sure = at - first > 1 and not words.text[words.start_of(first) : words.end_of(at - 1)].isdecimal()
+            is_sure = (at - first > 1 or name.text in _ROLES) and not words.text[
+                words.start_of(first) : words.end_of(at - 1)
+            ].isdecimal()
             if not is_sure and words.said(first) in _NO_NAMES:
                 return None
             return first, name.text, is_sure
@@ -207,12 +210,5 @@ def _path(words: Words, i: int) -> Part:
     return Part(text, end)
 
 
-class _Everywhere(frozenset[str]):
-    """Every word can start an address of the web."""
-
-    def __contains__(self, word: object) -> bool:
-        return True
-
-
-email_rule = rule_of(_email, frozenset({"at"}), frozenset({"dot"}) | _PROVIDERS)
-url_rule = rule_of(_url, _Everywhere(), frozenset({"dot"}))
+email_rule = rule_of(_email, frozenset({"at"}), needs=_PROVIDERS | {"dot"})
+url_rule = rule_of(_url, None, needs=frozenset({"dot"}))

@@ -5,8 +5,8 @@ AP: figures with a currency sign and a percent sign, whatever the number.
 
 from collections.abc import Callable
 
-from transforms.text.itn.english.lexicon import ARTICLES, FUNCTION_WORDS, NUMBER_STARTS
-from transforms.text.itn.english.numbers import after_number, under_100
+from transforms.text.itn.english.lexicon import ARTICLES, FUNCTION_WORDS, NUMBER_STARTS, SCALES
+from transforms.text.itn.english.numbers import Number, after_number, grouped, under_100
 from transforms.text.itn.english.quantities import Quantity, number_start, quantity, quantity_range
 from transforms.text.itn.words import Found, Words, rule_of, word_set
 
@@ -16,7 +16,7 @@ _CENTS = frozenset({"cent", "cents", "pence"})
 # currencies of which the word stays
 _NAMED = word_set(
     """cent cents penny pence pennies bucks buck quid grand franc francs peso pesos ruble rubles rouble roubles yuan
-    shekels dirhams kroner kronor crowns shillings"""
+    shekels dirhams kroner kronor  shillings"""
 )
 _NATIONS = word_set("us u.s american canadian australian singapore jamaican")
 _STARTS = NUMBER_STARTS | ARTICLES | {"point"}
@@ -52,12 +52,17 @@ def _money(words: Words, i: int) -> Found | None:
     numbers, between, at = amounts
     first, name = number_start(words, i), words.on(at)
     sign = _SIGNS.get(name, "")
-    after = _cents(words, at + 1) if len(numbers) == 1 and "." not in numbers[0].figures else None
+    after = _cents(words, at + 1) if len(numbers) == 1 and numbers[0].figures.replace(",", "").isdecimal() else None
     if name in _POUNDS and (after or numbers[-1].scale or words.on(at + 1) == "sterling"):
         sign = "£"
+    if name in _POUNDS and not sign:
+        return None
     if not sign:
         return Found(first, at, between.join(map(str, numbers))) if not numbers[0].vague else None
-    cents, end = after if after and not numbers[0].scale else ("", at + 1)
+    cents, end = after or ("", at + 1)
+    if cents and numbers[0].scale:
+        whole = grouped(numbers[0].whole * SCALES[numbers[0].scale])
+        numbers = [numbers[0]._replace(figures=whole, scale="")]
     end += words.on(end) == "sterling" and sign == "£"
     written = between.join(_signed(sign, number) for number in numbers) + cents
     # "a hundred dollar bill" is one bill of $100
@@ -76,7 +81,9 @@ def _signed(sign: str, number: Quantity) -> str:
 def _cents(words: Words, i: int) -> tuple[str, int] | None:
     """What follows the currency: "and fifty cents", ", fifty cents", "fifty"."""
     start = i + 1 if words.on(i) == "and" else i
-    number = under_100(words, start) if words.joined(start) or words.after_comma(start) else None
+    follows = words.joined(start) or words.after_comma(start)
+    zero = Number(0, start + 1) if words.said(start) == "zero" else None
+    number = (zero or under_100(words, start)) if follows else None
     if number is None:
         return None
     if words.on(number.end) in _CENTS:

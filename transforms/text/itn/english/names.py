@@ -12,6 +12,8 @@ _LABELS = word_set(
 )
 # after these "one" is hardly a person: "at this stage one could say"
 _NAMES_ONE = word_set("chapter volume verse gate flight platform apartment suite flat page terminal")
+# a thing may follow: "type two diabetes", "page five advertisements"
+_KINDS = _NAMES_ONE | {"type", "phase", "level", "grade", "stage", "version", "room"}
 # "apartment four b"
 _LETTERED_DOORS = frozenset({"apartment", "flat", "gate", "room", "suite"})
 _DOOR_LETTERS = frozenset("bcdefgh")
@@ -94,7 +96,7 @@ def _is_label_of(words: Words, i: int, number: Number) -> bool:
     if number.value == 1 and words.said(i) not in _NAMES_ONE and after:
         return False
     # "part two people from the crowd" has its number for the people
-    return not after or after in FUNCTION_WORDS or after in _LABELS or words.said(i) in _NAMES_ONE | _LETTERED_DOORS
+    return not after or after in FUNCTION_WORDS or after in _LABELS or words.said(i) in _KINDS
 
 
 def _ruler(words: Words, i: int) -> Found | None:
@@ -120,7 +122,7 @@ def _place(words: Words, i: int) -> Number | None:
     """An ordinal, which may have a genitive's s."""
     for k in range(i, i + 2):
         if words.said(k).endswith("'s"):
-            return ordinal(words.instead(k, words.said(k)[:-2]), i)
+            return ordinal(words.up_to(k, words.said(k)[:-2]), i)
         if words.said(k) in ORDINALS:
             break
     return ordinal(words, i)

@@ -25,8 +25,8 @@ from transforms.text.itn.english.lexicon import (
 )
 from transforms.text.itn.words import Words
 
-# words of which an ordinal is made at most: "nine hundred and ninety nine thousand nine hundred and ninety ninth"
-_MAX_ORDINAL_WORDS = 12
+# words of which an ordinal is made at most: four groups such as "nine hundred and ninety nine thousand"
+_MAX_ORDINAL_WORDS = 24
 _BEFORE_FIGURES = frozenset({"-", "$", "£", "€", "¥", "₹", "-$", "-£", "-€", "-¥", "-₹"})
 # between numbers these make one of them
 _INSIDE = OH | {"point"}
@@ -63,6 +63,9 @@ def number_ends(words: Words, end: int) -> bool:
     """Whether no number, said or written ("$5", "-5"), follows at the word."""
     if words.on(end) in OH:
         return not (words.joined(end + 1) and is_number(words, end + 1))
+    if words.on(end) in ORDINALS and (words.said(end - 1) in TENS or words.said(end - 1) in BIG):
+        # "twenty second" is a span of time too
+        return words.said(end) == "second"
     if not is_number(words, end) and words.said(end).removesuffix("s") not in BIG:
         return True
     return not words.joined(end) and words.gap(end).strip() not in _BEFORE_FIGURES
@@ -146,7 +149,7 @@ def ordinal(words: Words, i: int) -> Number | None:
     for k in range(i, min(i + _MAX_ORDINAL_WORDS, len(words))):
         said = words.said(k)
         if said in ORDINALS:
-            number = cardinal(words.instead(k, ORDINALS[said]), i)
+            number = cardinal(words.up_to(k, ORDINALS[said]), i)
             return number if number and number.end == k + 1 else None
         if said not in NUMBERS and said not in ("and", "a"):
             return None

@@ -39,7 +39,7 @@ def _phone(words: Words, i: int) -> Found | None:
 def national(digits: str, is_likely: bool) -> str | None:
     """A number of North America or Britain in groups; seven digits are one only where a telephone is spoken of."""
     n = len(digits)
-    if n == 10 and digits[0] in "23456789" and digits[3] in "23456789":
+    if n == 10 and digits[0] in "23456789" and (digits[3] in "23456789" or is_likely):
         return f"{digits[:3]}-{digits[3:6]}-{digits[6:]}"
     if n == 11 and digits[0] == "1" and digits[1] in "23456789":
         return f"1-{digits[1:4]}-{digits[4:7]}-{digits[7:]}"

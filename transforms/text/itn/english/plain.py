@@ -15,6 +15,8 @@ from transforms.text.itn.english.lexicon import (
     NUMBERS,
     OH,
     ORDINALS,
+    TENS,
+    UNITS,
 )
 from transforms.text.itn.english.numbers import (
     after_number,
@@ -55,7 +57,7 @@ def _cardinal(words: Words, i: int) -> Found | None:
     if found := _range(words, i):
         return found
     number = cardinal(words, i)
-    if number is None or number.vague:
+    if number is None or number.vague or _is_archaic(words, i, number.end):
         return None
     first, sign = number_start(words, i), "-" if signed(words, i) else ""
     if number_ends(words, number.end):
@@ -69,10 +71,20 @@ def _cardinal(words: Words, i: int) -> Found | None:
     return Found(first, numbers.end, f"{sign}{value}")
 
 
+def _is_archaic(words: Words, i: int, end: int) -> bool:
+    """Whether it is the end of "four and twenty"."""
+    says_and = words.before(i) == "and" and words.joined(i - 1) and words.before(i - 2) != "between"
+    return says_and and words.said(i - 2) in UNITS and words.said(end - 1) in TENS
+
+
 def _range(words: Words, i: int) -> Found | None:
-    """Both numbers in figures where one of them is 10 or above."""
+    """Both numbers in figures where one of them is."""
     numbers = quantity_range(words, i)
-    if numbers is None or numbers.word.lower() == "and" or max(numbers.low.whole, numbers.high.whole) < 10:
+    if (
+        numbers is None
+        or numbers.word.lower() == "and"
+        or (max(numbers.low.whole, numbers.high.whole) < 10 and not numbers.high.scale)
+    ):
         return None
     start = numbers.low.end + 1
     if (
