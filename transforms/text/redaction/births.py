@@ -39,6 +39,8 @@ def dates_of_birth(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
 
 
 def _found(text: str, tokens: Sequence[Token], first: int, last: int) -> Found:
+    if first and tokens[first - 1].word == "the":
+        first -= 1
     start, end = tokens[first].start, tokens[last - 1].end
     return Found(start, end, "date_of_birth", canonical(text[start:end]))
 
@@ -60,4 +62,4 @@ def _date_end(tokens: Sequence[Token], first: int) -> int | None:
 
 def _is_part(token: Token) -> bool:
     word = token.word
-    return word[0].isdigit() or word in MONTHS or word in ORDINALS or word in DIGITS or word in TEENS or word in TENS
+    return word[0].isdecimal() or word in MONTHS or word in ORDINALS or word in DIGITS or word in TEENS or word in TENS

@@ -11,6 +11,7 @@ WRITTEN = re.compile(r"[\w.%+'-]+ ?@ ?[\w-]+(?: ?\. ?[\w-]+)+")
 ENDINGS = frozenset(
     "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()
 )
+COUNTRIES = frozenset(("uk", "au"))
 DOTS = frozenset((".", "dot", "period", "point"))
 JOINTS = frozenset((*DOTS, "_", "-", "+", "underscore", "dash", "hyphen", "minus", "plus", "score"))
 ANNOUNCED = frozenset(("email", "mail", "e-mail", "address", "emails"))
@@ -40,22 +41,22 @@ def _written(token: Token) -> str:
 
 def _domain_end(tokens: Sequence[Token], at: int) -> int | None:
     """The token after a domain that begins at `at`; None where there is none: words, a dot, an ending."""
-    last = None
     first = at
     while at < len(tokens) and at - first <= MAX_DOMAIN_WORDS:
         if tokens[at].word in DOTS and at > first:
             if at + 1 < len(tokens) and tokens[at + 1].word in ENDINGS:
-                last = first = at + 2
-                at += 2
-                if at < len(tokens) and tokens[at].word in ENDINGS and tokens[at].word in ("uk", "au"):
-                    last = first = at + 1
-                    at += 1
-                continue
-            first = at + 1
-        elif not (tokens[at].is_word or tokens[at].word[0].isdigit() or tokens[at].word in JOINTS) or last is not None:
+                return _ending_end(tokens, at + 2)
+        elif not (tokens[at].is_word or tokens[at].word[0].isdecimal() or tokens[at].word in JOINTS):
             break
         at += 1
-    return last
+    return None
+
+
+def _ending_end(tokens: Sequence[Token], at: int) -> int:
+    """The token after an ending of which the first part ends at `at`: "co" goes on with "dot uk" or "uk"."""
+    if at + 1 < len(tokens) and tokens[at].word in DOTS and tokens[at + 1].word in ENDINGS:
+        return at + 2
+    return at + 1 if at < len(tokens) and tokens[at].word in COUNTRIES else at
 
 
 def _name_start(text: str, tokens: Sequence[Token], at: int) -> int:
@@ -68,7 +69,7 @@ def _name_start(text: str, tokens: Sequence[Token], at: int) -> int:
             start -= 2 if tokens[start - 2].word not in JOINTS else 1
             n_words = 0
         elif start == at or _is_spelled(before):
-            if before.word in STOPS or not (before.is_word or before.word[0].isdigit()):
+            if (start == at and before.word in STOPS) or not (before.is_word or before.word[0].isdecimal()):
                 break
             start -= 1
         elif before.is_word and before.word not in STOPS and n_words < MAX_NAME_WORDS and _is_announced(tokens, start):
@@ -88,7 +89,7 @@ def _is_spelled(token: Token) -> bool:
         or word in TEENS
         or word in TENS
         or word in TIMES
-        or (word in NATO or word.isdigit())
+        or (word in NATO or word.isdecimal())
     )
 
 

@@ -46,7 +46,8 @@ PHONE_DIGITS = range(7, 16)
 # a number without announcement has to be whole, of a plan in use
 BARE_PHONE_DIGITS = range(10, 16)
 ID_DIGITS = range(8, 12)
-WRITTEN_ID = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
+WRITTEN_IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{2,4}){3,8}\b", re.IGNORECASE)
+WRITTEN_ID = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
 # two letters, six digits, a letter: National Insurance numbers of the United Kingdom
 NINO = re.compile(r"[a-ceghj-prstw-z][a-ceghj-nprstw-z]\d{6}[a-d]")
 
@@ -55,10 +56,12 @@ def cards(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iter
     """Payment cards: by their check digit, by their announcement, or by their length."""
     for run in digit_runs:
         value = run.value
+        if _counts(run):
+            continue
         part = _first(run, CARD_DIGITS, lambda digits: digits[0] in CARD_STARTS and luhn.is_valid(digits))
         if part is not None:
             yield _found(tokens, part, "card")
-        elif len(value) >= ANNOUNCED_DIGITS and not _counts(run) and _is_cards(text, tokens, run):
+        elif len(value) >= ANNOUNCED_DIGITS and _is_cards(text, tokens, run):
             yield _found(tokens, run, "card")
 
 
@@ -70,6 +73,9 @@ def _is_cards(text: str, tokens: Sequence[Token], run: Run) -> bool:
 
 def ibans(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
     """IBANs (ISO 13616) by their check digits; other account numbers by their announcement."""
+    for match in WRITTEN_IBAN.finditer(text):
+        if length := next((n for n in range(len(match[0]), 14, -1) if _is_iban(canonical(match[0][:n]))), None):
+            yield Found(match.start(), match.start() + length, "iban", canonical(match[0][:length]))
     for run in runs(tokens, letters=True):
         part = _first(run, IBAN_LENGTHS, lambda value: value[:2].isalpha() and _is_iban(value))
         if part is not None:
@@ -93,10 +99,13 @@ def national_ids(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) 
     """Numbers of social security, tax and the like: by how they are written, or by their announcement."""
     for match in WRITTEN_ID.finditer(text):
         yield Found(match.start(), match.end(), "national_id", canonical(match[0]))
+    for run in digit_runs:
+        if len(run.value) in ID_DIGITS and not _counts(run) and ID.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "national_id")
     for run in runs(tokens, letters=True):
         if nino := NINO.search(run.value):
             yield _found(tokens, run.cut(*nino.span()), "national_id")
-        elif sum(map(str.isdigit, run.value)) in ID_DIGITS and ID.search(_before(text, tokens, run)):
+        elif sum(map(str.isdecimal, run.value)) in ID_DIGITS and ID.search(_before(text, tokens, run)):
             yield _found(tokens, run, "national_id")
 
 
@@ -135,7 +144,7 @@ def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None
 
 def _counts(run: Run) -> bool:
     """Whether somebody counts, or lists years: each thing said is one more than the last, or far from one digit."""
-    numbers = [int(part.value) for part in run.parts if part.value.isdigit()]
+    numbers = [int(part.value) for part in run.parts if part.value.isdecimal()]
     return len(numbers) > 2 and len({b - a for a, b in pairwise(numbers)}) == 1
 
 

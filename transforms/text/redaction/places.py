@@ -47,7 +47,7 @@ def _number_start(tokens: Sequence[Token], street: int) -> int | None:
     """The first token of the number before the name of a street; None where no address is."""
     for at in range(street - 1, max(-1, street - 2 - MAX_NAME_WORDS), -1):
         word = tokens[at].word
-        if word[0].isdigit() and at < street - 1:
+        if word[0].isdecimal() and at < street - 1:
             return _first_of_number(tokens, at) if tokens[at + 1].word not in FUNCTION_WORDS else None
         if _is_number(word) and at < street - 1:
             first = _first_of_number(tokens, at)
@@ -63,7 +63,7 @@ def _is_ordinary(words: Sequence[Token]) -> bool:
 
 
 def _is_number(word: str) -> bool:
-    return word in DIGITS or word in TEENS or word in TENS or word in ("hundred", "thousand") or word[0].isdigit()
+    return word in DIGITS or word in TEENS or word in TENS or word in ("hundred", "thousand") or word[0].isdecimal()
 
 
 def _first_of_number(tokens: Sequence[Token], at: int) -> int:

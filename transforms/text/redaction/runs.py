@@ -87,7 +87,7 @@ def _goes_on(token: Token) -> bool:
 def _said(tokens: Sequence[Token], at: int, letters: bool) -> Said | None:
     """What the tokens from `at` on say, as few as make sense."""
     token = tokens[at]
-    if token.word[0].isdigit():
+    if token.word[0].isdecimal():
         return Said(_plain(token.word), at, at + 1)
     if token.word in TIMES and at + 1 < len(tokens):
         repeated = _single(tokens[at + 1], letters)
@@ -113,7 +113,7 @@ def _plain(figures: str) -> str:
 def _single(token: Token, letters: bool) -> str:
     if token.word in DIGITS:
         return str(DIGITS[token.word])
-    if len(token.word) == 1 and token.word.isdigit():
+    if len(token.word) == 1 and token.word.isdecimal():
         return _plain(token.word)
     if letters and len(token.word) == 1 and token.word.isascii():
         return token.word
@@ -124,7 +124,7 @@ def _number(tokens: Sequence[Token], at: int) -> bool:
     if not 0 <= at < len(tokens):
         return False
     word = tokens[at].word
-    return word[0].isdigit() or word in DIGITS or word in TEENS or word in TENS or word in TIMES
+    return word[0].isdecimal() or word in DIGITS or word in TEENS or word in TENS or word in TIMES
 
 
 def _cardinal(tokens: Sequence[Token], at: int) -> Said:
