@@ -2,12 +2,15 @@
 
     python benchmarks/biasing.py
     python benchmarks/biasing.py --beam_size 1 --distractors 1000
+    python benchmarks/biasing.py --corpus telephone_8k --distractors 1000 --rounds 0
 
 The vocabulary is the rarest words of the references of LibriSpeech, by the frequency list of symspellpy, in lower case,
-and beside them distractors: rare words of that list which no reference holds. Each size of it hears all clips, both
-passes. Recall is of the rare words that were said; the word error rate is of the other words, insertions included.
-Cost is the search with a vocabulary against the search without, alternating in one process, the median of `--rounds`;
-its terms weigh next to nothing there, so that both write the same.
+and beside them distractors: rare words of that list which those references do not hold. With each size of it all clips
+of a corpus are heard, both passes: those of LibriSpeech, or of another, which holds next to none of those words.
+
+Recall is of the rare words that were said; the word error rate is of the other words, insertions included; false alarms
+are words of the vocabulary that were not said. Cost is the search with a vocabulary against the search without,
+alternating in one process, the median of `--rounds`; its terms weigh next to nothing there, so both write the same.
 """
 
 import argparse
@@ -30,10 +33,12 @@ from wer import Clip, read_clips
 from model.recognizer import BiasPhrase, DecodeOptions
 from model.registry import batch_windows_of, load_recognizer, resolve_model
 from model.vad import load_detector
+from model.whisper import biasing as shallow_fusion
 from model.whisper.recognizer import WhisperRecognizer
 from transforms.recognize import WindowTask
 from transforms.scoring import normalise
 
+# where the vocabulary is from
 CORPUS = "librispeech"
 N_RARE = 150
 N_DISTRACTORS = (0, 100, 1_000, 5_000)
@@ -165,23 +170,27 @@ def tasks_of(clips: Sequence[Clip]) -> list[WindowTask]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--beam_size", type=int, default=5)
+    parser.add_argument("--corpus", default=CORPUS, help="what is heard (default: %(default)s)")
     parser.add_argument("--distractors", type=int, action="append", help="may be repeated (default: all sizes)")
+    parser.add_argument("--token_bonus", type=float, default=shallow_fusion.TOKEN_BONUS)
+    parser.add_argument("--first_share", type=float, default=shallow_fusion.FIRST_SHARE)
     parser.add_argument("--rounds", type=int, default=9, help="of measuring the cost; 0 measures none")
     arguments = parser.parse_args()
-    clips = read_clips(speech_manifest(), str(SPEECH), [CORPUS])
-    tasks, rare = tasks_of(clips), rare_words(clips)
+    shallow_fusion.TOKEN_BONUS, shallow_fusion.FIRST_SHARE = arguments.token_bonus, arguments.first_share
+    clips, source = (read_clips(speech_manifest(), str(SPEECH), [corpus]) for corpus in (arguments.corpus, CORPUS))
+    tasks, rare = tasks_of(clips), rare_words(source)
     print(
         "| vocabulary | recall of rare words | WER of the others, % | false alarms | cost |\n|---|---:|---:|---:|---:|"
     )
     for count in [None, *(arguments.distractors or N_DISTRACTORS)]:
-        terms = [] if count is None else [*rare, *distractors(clips, count)]
+        terms = [] if count is None else [*rare, *distractors(source, count)]
         score = rare_score(clips, texts_of(tasks, *build(arguments.beam_size, terms)), rare, terms)
         cost = ""
         if terms and arguments.rounds:
             ratio = cost_ratio(arguments.beam_size, terms, tasks[:N_COST_WINDOWS], arguments.rounds)
             cost = f"{100 * (ratio - 1):+.1f} %"
         name = "none" if count is None else f"{len(rare)} + {count:,} distractors"
-        recall = f"{score.recall:.3f} ({score.found} of {score.rare})"
+        recall = f"{score.recall:.3f} ({score.found} of {score.rare})" if score.rare else "none said"
         print(f"| {name} | {recall} | {100 * score.other_wer:.2f} | {score.false_alarms} | {cost} |", flush=True)
 
 

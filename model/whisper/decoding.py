@@ -230,13 +230,13 @@ def _candidates(
     match = follow(bias, beam.match, options.tokens) if bias and beam.match else ()
     best = tf.math.top_k(_flatten_beam(_with_granted(sum_logprobs, match)), n_best)
     parents = best.indices // options.tokens.shape[-1]
-    tokens, sum_logprobs, match = _pick(
-        tf.nest.map_structure(_flatten_beam, (options.tokens, sum_logprobs, match)), best.indices
-    )
+    tokens = _pick(_flatten_beam(options.tokens), best.indices)
+    own = _pick(_flatten_beam(sum_logprobs), best.indices) if match else best.values
+    match = _pick(tf.nest.map_structure(_flatten_beam, match), best.indices)
     parent = _pick(beam, parents)
     is_new = tf.range(beam.tokens.shape[-1]) == step
     written = tf.where(is_new, tokens[..., None], parent.tokens)
-    return Hypotheses(written, sum_logprobs, advance(grammar, parent.progress, tokens), match), parents
+    return Hypotheses(written, own, advance(grammar, parent.progress, tokens), match), parents
 
 
 def _collect(
