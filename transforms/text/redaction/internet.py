@@ -7,10 +7,17 @@ from transforms.text.redaction.found import Found, canonical
 from transforms.text.redaction.tokens import DIGITS, NATO, TEENS, TENS, TIMES, Token
 
 WRITTEN = re.compile(r"[\w.%+'-]+ ?@ ?[\w-]+(?: ?\. ?[\w-]+)+")
+# "my email is", and what a recogniser made of an address until its domain, which it gets right
+ANNOUNCED_TEXT = re.compile(
+    r"\be-?mails?(?: address(?:es)?(?:,? (?:is|it's|was|are))?|,? (?:is|it's|was|are))[:,]?\s+"
+    r"(.{0,70}?[\w-]+(?:\.|\s+dot\s+)(?:com|org|net|edu|gov|io|co(?:\.|\s+dot\s+)?(?:uk)?))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # what ends an address that is said; what a recogniser may make of it among them
 ENDINGS = frozenset(
     "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()
 )
+GENERIC = frozenset(("com", "org", "net", "edu", "gov", "co"))
 COUNTRIES = frozenset(("uk", "au"))
 DOTS = frozenset((".", "dot", "period", "point"))
 JOINTS = frozenset((*DOTS, "_", "-", "+", "underscore", "dash", "hyphen", "minus", "plus", "score"))
@@ -27,6 +34,8 @@ def emails(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
     """All addresses, those in written form first."""
     for match in WRITTEN.finditer(text):
         yield Found(match.start(), match.end(), "email", canonical(match[0]))
+    for match in ANNOUNCED_TEXT.finditer(text):
+        yield Found(match.start(1), match.end(1), "email", canonical(match[1]))
     for at, token in enumerate(tokens):
         if token.word in ("at", "@") and (end := _domain_end(tokens, at + 1)):
             start = _name_start(text, tokens, at)
@@ -44,12 +53,17 @@ def _domain_end(tokens: Sequence[Token], at: int) -> int | None:
     first = at
     while at < len(tokens) and at - first <= MAX_DOMAIN_WORDS:
         if tokens[at].word in DOTS and at > first:
-            if at + 1 < len(tokens) and tokens[at + 1].word in ENDINGS:
+            if at + 1 < len(tokens) and _is_ending(tokens[at], tokens[at + 1]):
                 return _ending_end(tokens, at + 2)
         elif not (tokens[at].is_word or tokens[at].word[0].isdecimal() or tokens[at].word in JOINTS):
             break
         at += 1
     return None
+
+
+def _is_ending(dot: Token, ending: Token) -> bool:
+    """Whether a dot and a word end a domain: a stop with a space behind it and "in" may be the end of a sentence."""
+    return ending.word in ENDINGS and (dot.text != "." or ending.start == dot.end or ending.word in GENERIC)
 
 
 def _ending_end(tokens: Sequence[Token], at: int) -> int:

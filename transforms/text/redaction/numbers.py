@@ -143,9 +143,10 @@ def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None
 
 
 def _counts(run: Run) -> bool:
-    """Whether somebody counts, or lists years: each thing said is one more than the last, or far from one digit."""
+    """Whether somebody counts, or lists years: all steps from one to the next are the same."""
     numbers = [int(part.value) for part in run.parts if part.value.isdecimal()]
-    return len(numbers) > 2 and len({b - a for a, b in pairwise(numbers)}) == 1
+    steps = {b - a for a, b in pairwise(numbers)}
+    return len(numbers) > 2 and len(steps) == 1 and 0 not in steps
 
 
 def _is_read_out(run: Run) -> bool:
