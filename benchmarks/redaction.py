@@ -3,11 +3,10 @@
     python benchmarks/redaction.py
     python benchmarks/redaction.py --clips 40 --model small.en
 
-Made-up secrets are read out by flite and espeak-ng (Debian packages) in the phrasings of the tests' generator and
-transcribed with `--redact all`. A secret has leaked where half of its digits, or at least four, stand in a row in the
-redacted text; an e-mail address where its domain stands there; a date of birth where its month and the end of its year
-do. Precision is over these clips and all references of real speech below BEAMSCRIBE_SPEECH: finds that hide nothing
-planted count against it.
+Made-up secrets are read out by flite and espeak-ng (Debian packages) in several phrasings and transcribed with
+`--redact all`. A number has leaked where half of its digits, or at least four, stand in a row in the redacted text, an
+e-mail address where its domain stands there. Precision is over these clips and all references of real speech below
+BEAMSCRIBE_SPEECH: finds in those, in which nothing is planted, count against it.
 """
 
 import argparse
@@ -32,16 +31,51 @@ from transforms.text.redaction.runs import runs
 from transforms.text.redaction.tokens import tokens_of
 
 VOICES = (("flite", "slt"), ("flite", "rms"), ("espeak-ng", "en-us"), ("espeak-ng", "en-gb"))
-KINDS = ("card", "phone", "email", "national_id", "date_of_birth")
+BEFORE = {
+    "card": (
+        "My card number is",
+        "The number on my credit card is",
+        "Please take it from my visa card,",
+        "It is a Mastercard,",
+    ),
+    "phone": ("You can reach me at", "My phone number is", "Please call me back on", "My mobile number is"),
+    "email": ("My email is", "You can write to", "Please send it to", "My e-mail address is"),
+}
+AFTER = ("Thank you.", "Did you get that?", "I am looking forward to it.", "")
+KINDS = tuple(BEFORE)
+SIZES = {15: (4, 6, 5), 16: (4, 4, 4, 4), 10: (3, 3, 4)}
 
 
 def spoken(kind: str, chance: random.Random) -> planted.Talk:
-    """A talk whose secret is read out, not written."""
-    while True:
-        talk = planted.talk(kind, chance)
-        secret = talk.text[talk.start : talk.end]
-        if "\n" not in talk.text and not re.search(r"\d|@", secret):
-            return talk
+    """A talk that reads a secret out as people do: numbers in groups, some with "double", some with a hesitation."""
+    if kind == "email":
+        first, last, domain = chance.sample(planted.WORDS, 3)
+        name = chance.choice((f"{first} dot {last}", first, f"{first} {chance.randint(10, 99)}"))
+        secret = f"{name} at {domain} dot {chance.choice(('com', 'org', 'net'))}"
+    else:
+        digits = "".join(c for c in planted.SECRETS[kind](random.Random(chance.random())) if c.isdecimal())
+        while len(digits) not in SIZES:
+            digits = "".join(c for c in planted.SECRETS[kind](random.Random(chance.random())) if c.isdecimal())
+        secret = groups_of(digits, chance)
+    before = f"Hello. {chance.choice(BEFORE[kind])} "
+    return planted.Talk(f"{before}{secret}. {chance.choice(AFTER)}", kind, len(before), len(before) + len(secret))
+
+
+def groups_of(digits: str, chance: random.Random) -> str:
+    """Digits as words, with a pause between groups."""
+    said, at = [], 0
+    for size in SIZES[len(digits)]:
+        group = digits[at : at + size]
+        at += size
+        words = [planted.DIGITS[int(c)] for c in group]
+        if chance.random() < 0.3:
+            words = re.sub(r"\b(\w+) \1\b", r"double \1", " ".join(words)).split()
+        elif chance.random() < 0.2 and size == 4 and "0" not in group:
+            words = [planted.pair(group[:2]), planted.pair(group[2:])]
+        said.append(" ".join(words))
+        if chance.random() < 0.1 and at < len(digits):
+            said.append(chance.choice(("uh", "um", "let me see")))
+    return ", ".join(said)
 
 
 def synthesise(text: str, voice: tuple[str, str], path: Path) -> None:
@@ -64,9 +98,6 @@ def has_leaked(talk: planted.Talk, text: str) -> bool:
     if talk.kind == "email":
         domain = re.sub(r"\W", "", secret.split(" at ")[-1].replace(" dot ", "."))
         return domain in re.sub(r"\W", "", text)
-    if talk.kind == "date_of_birth":
-        month = next(m.lower() for m in planted.MONTHS if m.lower() in secret)
-        return month in text and digits_of(secret)[-2:] in digits_of(text)
     ours, theirs = digits_of(secret), digits_of(text)
     longest = SequenceMatcher(None, ours, theirs, autojunk=False).find_longest_match()
     return longest.size >= max(4, len(ours) // 2)

@@ -9,10 +9,13 @@ from transforms.text.redaction.tokens import DIGITS, NATO, TEENS, TENS, TIMES, T
 WRITTEN = re.compile(r"[\w.%+'-]+ ?@ ?[\w-]+(?: ?\. ?[\w-]+)+")
 # "my email is", and what a recogniser made of an address until its domain, which it gets right
 ANNOUNCED_TEXT = re.compile(
-    r"\be-?mails?(?: address(?:es)?(?:,? (?:is|it's|was|are))?|,? (?:is|it's|was|are))[:,]?\s+"
+    r"\b(?:e-?mails?(?: address(?:es)?(?:,? (?:is|it's|was|are))?|,? (?:is|it's|was|are|in))|"
+    r"(?:write|right|send(?: it| that| them| this)?|e-?mail(?: me| us| him| her| them)?) (?:to|at))[:,]?\s+"
     r"(.{0,70}?[\w-]+(?:\.|\s+dot\s+)(?:com|org|net|edu|gov|io|co(?:\.|\s+dot\s+)?(?:uk)?))\b",
     re.IGNORECASE | re.DOTALL,
 )
+# name and domain as one word: "janeatexample.com"
+RUN_TOGETHER = re.compile(r"\b[\w.-]{4,}at[\w-]{3,}\.(?:com|org|net|co\.uk)\b", re.IGNORECASE)
 # what ends an address that is said; what a recogniser may make of it among them
 ENDINGS = frozenset(
     "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()
@@ -33,6 +36,8 @@ STOPS = frozenset(
 def emails(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
     """All addresses, those in written form first."""
     for match in WRITTEN.finditer(text):
+        yield Found(match.start(), match.end(), "email", canonical(match[0]))
+    for match in RUN_TOGETHER.finditer(text):
         yield Found(match.start(), match.end(), "email", canonical(match[0]))
     for match in ANNOUNCED_TEXT.finditer(text):
         yield Found(match.start(1), match.end(1), "email", canonical(match[1]))

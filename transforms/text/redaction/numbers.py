@@ -20,7 +20,8 @@ from transforms.text.redaction.tokens import Token
 # characters before a number in which it may be announced
 BEFORE = 80
 CARD = re.compile(
-    r"\b(?:cards?|visa|master ?card|amex|american express|maestro|discover|credit|debit|pan|payment|long number)\b",
+    r"\b(?:cards?|visa|master ?card|amex|american express|maestro|discover|credit|debit|pan|payment|long number|charge|"
+    r"digits)\b",
     re.IGNORECASE,
 )
 ACCOUNT = re.compile(r"\b(?:i ?ban|i\.? ?b\.? ?a\.? ?n|account|acct|routing|sort code|bank|transfer)\b", re.IGNORECASE)
@@ -35,16 +36,25 @@ PHONE = re.compile(
     r"voice ?mail)\b",
     re.IGNORECASE,
 )
+# of these nothing else is said before many figures
+CALL = re.compile(
+    r"\b(?:(?:tele)?phone|cell|mobile|(?:call|reach|ring|text)(?: me| us| her| him| them)?(?: back)?(?: at| on)|dial|"
+    r"fax)\b",
+    re.IGNORECASE,
+)
 # digits of a card (ISO/IEC 7812); the first one says who issues it, and people's cards begin with these
 CARD_DIGITS = range(19, 12, -1)
 CARD_STARTS = "23456"
 # of which nobody reads out as many but of a card, whether or not its check digit was heard right
-MANY_DIGITS, ANNOUNCED_DIGITS = 15, 12
+MANY_DIGITS, ANNOUNCED_DIGITS = 13, 10
+# words that may have been digits, in what is announced
+N_MISHEARD = 2
 IBAN_LENGTHS = range(34, 14, -1)
 ACCOUNT_DIGITS = range(6, 18)
 PHONE_DIGITS = range(7, 16)
 # a number without announcement has to be whole, of a plan in use
 BARE_PHONE_DIGITS = range(10, 16)
+YEARS = frozenset(("15", "16", "17", "18", "19", "20"))
 ID_DIGITS = range(8, 12)
 WRITTEN_IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{2,4}){3,8}\b", re.IGNORECASE)
 WRITTEN_ID = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
@@ -53,22 +63,18 @@ NINO = re.compile(r"[a-ceghj-prstw-z][a-ceghj-nprstw-z]\d{6}[a-d]")
 
 
 def cards(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
-    """Payment cards: by their check digit, by their announcement, or by their length."""
+    """Payment cards: by their check digit, by their length, or by their announcement, with words among their digits."""
+    for run in runs(tokens, n_misheard=N_MISHEARD):
+        if len(run.value) >= ANNOUNCED_DIGITS and not _counts(run) and CARD.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "card")
     for run in digit_runs:
-        value = run.value
         if _counts(run):
             continue
         part = _first(run, CARD_DIGITS, lambda digits: digits[0] in CARD_STARTS and luhn.is_valid(digits))
         if part is not None:
             yield _found(tokens, part, "card")
-        elif len(value) >= ANNOUNCED_DIGITS and _is_cards(text, tokens, run):
+        elif len(run.value) >= MANY_DIGITS and not _are_years(run):
             yield _found(tokens, run, "card")
-
-
-def _is_cards(text: str, tokens: Sequence[Token], run: Run) -> bool:
-    """Whether many digits are those of a card although they do not check."""
-    is_long = len(run.value) >= MANY_DIGITS and _is_read_out(run)
-    return is_long or CARD.search(_before(text, tokens, run)) is not None
 
 
 def ibans(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
@@ -111,6 +117,10 @@ def national_ids(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) 
 
 def phones(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run], region: str) -> Iterator[Found]:
     """Telephone numbers (E.164): of a numbering plan, or by their announcement."""
+    for run in runs(tokens, n_misheard=N_MISHEARD):
+        is_called = CALL.search(_before(text, tokens, run))
+        if len(run.value) in PHONE_DIGITS and is_called and not _counts(run) and not _are_years(run):
+            yield _found(tokens, run, "phone")
     for match in PhoneNumberMatcher(text, region):
         yield Found(match.start, match.end, "phone", canonical(match.raw_string))
     for run in digit_runs:
@@ -149,9 +159,14 @@ def _counts(run: Run) -> bool:
     return len(numbers) > 2 and len(steps) == 1 and 0 not in steps
 
 
+def _are_years(run: Run) -> bool:
+    """Whether all that is said might be years."""
+    return all(len(part.value) == 4 and part.value[:2] in YEARS for part in run.parts)
+
+
 def _is_read_out(run: Run) -> bool:
     """Whether it is said, or written, in groups as numbers are read out, not as a list of amounts."""
-    return all(len(part.value) <= 4 for part in run.parts) or len(run.parts) == 1
+    return all(len(part.value) <= 5 for part in run.parts) or len(run.parts) == 1
 
 
 def _before(text: str, tokens: Sequence[Token], run: Run) -> str:

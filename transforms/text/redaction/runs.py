@@ -20,7 +20,9 @@ from transforms.text.redaction.tokens import (
 # letters that are written together in a number: the bank in an IBAN
 MAX_LETTERS = 6
 # signs that may stand between the digits of a number
-JOINTS = frozenset("-–—.,/()+ _:…")
+JOINTS = frozenset("-–—.,/()+_…")
+# what a recogniser may write for a digit, or between two
+GAPS = frozenset(("for", "to", "too", "or"))
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,24 @@ class Run:
         return Run(self.parts[bisect_left(ends, start + 1) : bisect_left(ends, end) + 1])
 
 
-def runs(tokens: Sequence[Token], letters: bool = False) -> list[Run]:
-    """All runs, in order. letters: whether single letters and the words that stand for them count."""
+def runs(tokens: Sequence[Token], letters: bool = False, n_misheard: int = 0) -> list[Run]:
+    """All runs, in order. letters: whether single letters and the words that stand for them count.
+
+    n_misheard: words of any kind that may stand between two digits.
+    """
     found: list[Run] = []
     parts: list[Said] = []
-    n_between = at = 0
+    n_between = n_others = at = 0
     while at < len(tokens):
         said = _said(tokens, at, letters)
         if said is not None:
             parts.append(said)
-            at, n_between = said.last, 0
+            at, n_between, n_others = said.last, 0, 0
             continue
         token = tokens[at]
         n_between += token.word in HESITATIONS
-        if parts and (n_between > MAX_HESITATIONS or not _goes_on(token)):
+        n_others += not _goes_on(token, letters)
+        if parts and (n_between > MAX_HESITATIONS or n_others > n_misheard):
             found.append(Run(tuple(parts)))
             parts = []
         at += 1
@@ -80,8 +86,9 @@ def runs(tokens: Sequence[Token], letters: bool = False) -> list[Run]:
     return found
 
 
-def _goes_on(token: Token) -> bool:
-    return token.word in HESITATIONS or token.text in JOINTS
+def _goes_on(token: Token, letters: bool) -> bool:
+    is_noise = not letters and (token.word in GAPS or (len(token.word) == 1 and token.is_word))
+    return is_noise or token.word in HESITATIONS or token.text in JOINTS
 
 
 def _said(tokens: Sequence[Token], at: int, letters: bool) -> Said | None:
@@ -91,6 +98,10 @@ def _said(tokens: Sequence[Token], at: int, letters: bool) -> Said | None:
         return Said(_plain(token.word), at, at + 1)
     if token.word in TIMES and at + 1 < len(tokens):
         repeated = _single(tokens[at + 1], letters)
+        if not repeated and tokens[at + 1].word.isdecimal():
+            # "triple 501" was "triple five oh one"
+            figures = _plain(tokens[at + 1].word)
+            return Said(figures[0] * (TIMES[token.word] - 1) + figures, at, at + 2)
         return Said(repeated * TIMES[token.word], at, at + 2) if repeated else None
     if token.word in UNSURE_DIGITS and not letters:
         beside = [_number(tokens, i) for i in (at - 1, at + 1)]
