@@ -30,6 +30,8 @@ _MAX_ORDINAL_WORDS = 24
 _BEFORE_FIGURES = frozenset({"-", "$", "£", "€", "¥", "₹", "-$", "-£", "-€", "-¥", "-₹"})
 # between numbers these make one of them
 _INSIDE = OH | {"point"}
+# so many words back "between" may stand that makes two numbers of "one hundred and fifty"
+_N_BETWEEN = 8
 _CRIES = frozenset({"no", "my", "god", "well", "yes", "yeah", "dear", "boy", "man", "and"})
 
 
@@ -56,7 +58,11 @@ def after_number(words: Words, i: int) -> bool:
         return True
     if words.said(i - 1) in _INSIDE and words.joined(i - 1) and is_number(words, i - 2):
         return True
-    return words.said(i - 1) == "and" and words.on(i - 2) in BIG and not is_number(words, i - 3)
+    if words.said(i - 1) != "and" or not words.joined(i - 1) or words.said(i - 2) not in BIG:
+        return False
+    # "two hundred and five" is one number, "two hundred and three hundred" are two
+    tail = under_100(words, i)
+    return tail is not None and words.on(tail.end) != "hundred" and "between" not in words.lately(i, _N_BETWEEN)
 
 
 def number_ends(words: Words, end: int) -> bool:
@@ -178,7 +184,7 @@ def row(words: Words, i: int) -> Row | None:
     parts: list[str] = []
     end = i
     while end == i or words.joined(end):
-        if parts and words.said(end) in OH and words.on(end + 1) in UNITS:
+        if words.said(end) in OH and words.on(end + 1) in (UNITS if parts else NUMBER_STARTS):
             part: Number | None = Number(0, end + 1)
         else:
             part = cardinal(words, end) if words.said(end) in NUMBER_STARTS else None

@@ -36,6 +36,8 @@ from transforms.text.itn.words import Found, Words, rule_of, word_set
 # what a number of this many digits and more is not counted up to
 _MIN_DIGITS = 3
 _CARD_DIGITS = 16
+# what is said digit by digit
+_CODES = word_set("number code flight room account pin bus route extension password id postcode zip card reference")
 _SOCIAL = frozenset({"social", "ssn"})
 # before "twenty second" they tell the one after the twenty-first from what takes twenty seconds
 _OWNERS = word_set("the his her its my our their your this that every each")
@@ -74,7 +76,8 @@ def _cardinal(words: Words, i: int) -> Found | None:
 def _is_archaic(words: Words, i: int, end: int) -> bool:
     """Whether it is the end of "four and twenty"."""
     says_and = words.before(i) == "and" and words.joined(i - 1) and words.before(i - 2) != "between"
-    return says_and and words.said(i - 2) in UNITS and words.said(end - 1) in TENS
+    starts = words.said(i - 2) in UNITS and not after_number(words, i - 2)
+    return says_and and starts and words.said(end - 1) in TENS
 
 
 def _range(words: Words, i: int) -> Found | None:
@@ -157,20 +160,22 @@ def _digits(words: Words, i: int) -> Found | None:
     if after_number(words, i):
         return None
     string = digit_string(words, i)
-    if string and len(string.digits) >= _MIN_DIGITS and not _counts(string.digits):
+    if string and len(string.digits) >= _MIN_DIGITS and not _counts(words, i, string.digits):
         return Found(i, string.end, _shaped(words, i, string.digits))
-    if words.said(i) not in NUMBER_STARTS:
+    if words.said(i) in MANY:
         return None
     numbers = row(words, i)
     if numbers is None or len(numbers.parts) < 3 or any(len(part) > 2 for part in numbers.parts):
         return None
-    if _counts(numbers.digits) or all(part.endswith("0") or part.endswith("5") for part in numbers.parts):
+    if _counts(words, i, numbers.digits) or all(part.endswith("0") or part.endswith("5") for part in numbers.parts):
         return None
     return Found(i, numbers.end, _shaped(words, i, numbers.digits))
 
 
-def _counts(digits: str) -> bool:
+def _counts(words: Words, i: int, digits: str) -> bool:
     """Whether somebody counts: "one two three", "five four three two one"."""
+    if not _CODES.isdisjoint(words.lately(i, 4)):
+        return False
     steps = {int(b) - int(a) for a, b in pairwise(digits)}
     return (steps == {1} and digits == "123") or (steps == {-1} and digits.endswith("1"))
 

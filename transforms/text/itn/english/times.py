@@ -68,7 +68,7 @@ def _by_the_clock(words: Words, i: int) -> Found | None:
             return None
         if suffix := _suffix(words, hour.end):
             return Found(i, suffix[1], f"{hour.value}{suffix[0]}") if hour.value <= 12 else None
-        return _o_clock(words, i, hour)
+        return _o_clock(words, i, hour) or _from_hour(words, i, hour)
     hours, minutes, end = time
     if suffix := _suffix(words, end):
         return Found(i, suffix[1], f"{hours}:{minutes:02d}{suffix[0]}")
@@ -83,6 +83,17 @@ def _o_clock(words: Words, i: int, hour: Number) -> Found | None:
     if words.on(hour.end) in OH and words.on(hour.end + 1) == "clock":
         return Found(i, hour.end + 2, f"{hour.value} o'clock")
     return None
+
+
+def _from_hour(words: Words, i: int, hour: Number) -> Found | None:
+    """ "two to three p m"."""
+    if hour.value > 12 or words.on(hour.end) not in ("to", "and", "or", "until", "till", "through"):
+        return None
+    until = under_100(words, hour.end + 1) if words.joined(hour.end + 1) else None
+    suffix = _suffix(words, until.end) if until and until.value <= 12 else None
+    if until is None or suffix is None:
+        return None
+    return Found(i, suffix[1], f"{hour.value} {words.written(hour.end)} {until.value}{suffix[0]}")
 
 
 def _is_time(words: Words, i: int, time: tuple[int, int, int]) -> bool:
