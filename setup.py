@@ -36,6 +36,7 @@ TEST = [
     "google-cloud-storage>=2.18,<4",
     "hypothesis>=6.100",
     "mypy>=1.15",
+    "num2words>=0.5.13,<0.6",
     "psutil>=6",
     "pytest>=8.3",
     "pytest-timeout>=2.3",

@@ -3,6 +3,7 @@
 They are written in small letters (RFC 4343 has no case in names of hosts), and the symbols are those of RFC 3986.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from transforms.text.itn.english.lexicon import DIGITS, MONTHS, NUMBER_STARTS
@@ -29,6 +30,7 @@ _NO_NAMES = word_set(
 )
 # what is said for the symbols between the words of an address
 _IN_NAMES = {"dot": ".", "underscore": "_", "dash": "-", "hyphen": "-", "plus": "+"}
+_WRITTEN_SYMBOLS = frozenset("._-+")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _MAX_DOMAIN_WORDS = 3
 _WWW = (
@@ -80,34 +82,28 @@ def _numerals(words: Words, i: int) -> Part | None:
     return Part(numbers.digits, numbers.end) if numbers and number_ends(words, numbers.end) else None
 
 
-def _name(words: Words, i: int) -> Part | None:
-    """Atoms with symbols between them, said or written: "john dot smith", "big-shop"."""
+def _names(words: Words, i: int) -> Iterator[Part]:
+    """Atoms with symbols between them, said or written ("john dot smith", "big-shop"): the first, two, three …"""
     part = _atom(words, i)
     while part:
+        yield part
         symbol = _IN_NAMES.get(words.on(part.end))
-        if symbol:
-            start = part.end + 1
-        elif words.gap(part.end) in (".", "_", "-", "+") and words.said(part.end):
-            symbol, start = words.gap(part.end), part.end
-        else:
-            break
-        atom = _atom(words, start) if words.joined(start) or start == part.end else None
-        if atom is None:
-            break
-        part = Part(part.text + symbol + atom.text, atom.end)
-    return part
+        start = part.end + bool(symbol)
+        if not symbol and words.gap(part.end) in _WRITTEN_SYMBOLS and words.said(part.end):
+            symbol = words.gap(part.end)
+        atom = _atom(words, start) if symbol and (words.joined(start) or start == part.end) else None
+        part = Part(f"{part.text}{symbol}{atom.text}", atom.end) if atom else None
+
+
+def _name(words: Words, i: int) -> Part | None:
+    """All atoms with symbols between them."""
+    return max(_names(words, i), key=lambda part: part.end, default=None)
 
 
 def _domain(words: Words, i: int) -> Part | None:
-    """A name that ends in a known top-level domain: "example dot co dot uk"."""
-    part = _name(words, i)
-    while part and (part.text.rpartition(".")[2] not in _TLDS or "." not in part.text):
-        shorter = part.text.rpartition(".")[0]
-        if "." not in shorter:
-            return None
-        # the words after the last domain belong to the sentence; they were said one a label
-        part = Part(shorter, part.end - 2) if words.said(part.end - 2) == "dot" else None
-    return part
+    """The longest name that ends in a known top-level domain: "example dot co dot uk"."""
+    domains = (part for part in _names(words, i) if "." in part.text and part.text.rpartition(".")[2] in _TLDS)
+    return max(domains, key=lambda part: part.end, default=None)
 
 
 def _email(words: Words, i: int) -> Found | None:
