@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from transforms.text.itn.english.lexicon import DIGITS, MONTHS, NUMBER_STARTS
-from transforms.text.itn.english.numbers import digit_string, number_ends, row
+from transforms.text.itn.english.numbers import digit_string, number_ends, ordinal, row, with_suffix
 from transforms.text.itn.words import Found, Words, rule_of, word_set
 
 _TLDS = word_set(
@@ -33,6 +33,7 @@ _IN_NAMES = {"dot": ".", "underscore": "_", "dash": "-", "hyphen": "-", "plus": 
 _WRITTEN_SYMBOLS = frozenset("._-+")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _MAX_DOMAIN_WORDS = 3
+_SCHEME_END = ("colon", "slash", "slash")
 _WWW = (
     ("www",),
     ("w", "w", "w"),
@@ -71,6 +72,9 @@ def _atom(words: Words, i: int) -> Part | None:
     numbers = _numerals(words, end) if goes_on else None
     if numbers:
         return Part(text + numbers.text, numbers.end)
+    place = None if text else ordinal(words, i)
+    if place and place.value >= 10:
+        return Part(with_suffix(place.value), place.end)
     return Part(text or said, max(end, i + 1))
 
 
@@ -133,9 +137,8 @@ def _mailbox(words: Words, at: int) -> tuple[int, str, bool] | None:
             continue
         name = _name(words, first)
         if name and name.end == at and all(words.joined(k) or words.gap(k) in (".", "_") for k in range(first + 1, at)):
-            is_sure = (at - first > 1 or name.text in _ROLES) and not words.text[
-                words.start_of(first) : words.end_of(at - 1)
-            ].isdecimal()
+            # "we meet at nine thirty at example dot com"
+            is_sure = (at - first > 1 or name.text in _ROLES) and not name.text.isdecimal()
             if not is_sure and words.said(first) in _NO_NAMES:
                 return None
             return first, name.text, is_sure
@@ -154,13 +157,9 @@ def _long_domain(words: Words, i: int) -> Part | None:
 def _url(words: Words, i: int) -> Found | None:
     if words.before(i) in ("dot", "slash") or words.gap(i) in ("@", "/") or words.said(i) == "dot":
         return None
-    scheme = words.said(i) in ("http", "https") and (words.on(i + 1), words.on(i + 2), words.on(i + 3)) == (
-        "colon",
-        "slash",
-        "slash",
-    )
-    start = i + 4 if scheme else i
-    prefix = f"{words.said(i)}://" if scheme else ""
+    has_scheme = words.said(i) in ("http", "https") and tuple(words.on(i + k) for k in (1, 2, 3)) == _SCHEME_END
+    start = i + 4 if has_scheme else i
+    prefix = f"{words.said(i)}://" if has_scheme else ""
     www = next((form for form in _WWW if tuple(words.said(start + k) for k in range(len(form))) == form), ())
     if www and words.on(start + len(www)) == "dot":
         prefix, start = prefix + "www.", start + len(www) + 1

@@ -1,7 +1,7 @@
 """Numbers as they are said in English: cardinals, ordinals, numbers in a row, and strings of digits.
 
-The grammar is the one of R. Sproat and N. Jaitly, "RNN approaches to text normalization" (2017), read backwards: what
-a reader says for a number is looked for in what was said. Conventions of writing are those of the AP Stylebook.
+What is told apart are the classes of R. Sproat et al., "Normalization of non-standard words" (Computer Speech and
+Language 15, 2001), looked at from the other side. Conventions of writing are those of the AP Stylebook.
 """
 
 import math
@@ -27,16 +27,18 @@ from transforms.text.itn.words import Words
 
 # words of which an ordinal is made at most: four groups such as "nine hundred and ninety nine thousand"
 _MAX_ORDINAL_WORDS = 24
+# what may stand between a number and one that a rule before has written
 _BEFORE_FIGURES = frozenset({"-", "$", "£", "€", "¥", "₹", "-$", "-£", "-€", "-¥", "-₹"})
 # between numbers these make one of them
 _INSIDE = OH | {"point"}
 # so many words back "between" may stand that makes two numbers of "one hundred and fifty"
 _N_BETWEEN = 8
+# "oh no" and its like
 _CRIES = frozenset({"no", "my", "god", "well", "yes", "yeah", "dear", "boy", "man", "and"})
 
 
 class Number(NamedTuple):
-    """A number that was said, and the word after its last."""
+    """A number that was said, and the index of the word after it."""
 
     value: int
     end: int

@@ -33,7 +33,7 @@ from transforms.text.itn.english.numbers import (
 from transforms.text.itn.english.quantities import number_start, quantity, quantity_range, signed
 from transforms.text.itn.words import Found, Words, rule_of, word_set
 
-# what a number of this many digits and more is not counted up to
+# "five five" may be two fives
 _MIN_DIGITS = 3
 _CARD_DIGITS = 16
 # what is said digit by digit
@@ -83,18 +83,13 @@ def _is_archaic(words: Words, i: int, end: int) -> bool:
 def _range(words: Words, i: int) -> Found | None:
     """Both numbers in figures where one of them is."""
     numbers = quantity_range(words, i)
-    if (
-        numbers is None
-        or numbers.word.lower() == "and"
-        or (max(numbers.low.whole, numbers.high.whole) < 10 and not numbers.high.scale)
-    ):
+    if numbers is None or numbers.word.lower() == "and":
+        return None
+    if max(numbers.low.whole, numbers.high.whole) < 10 and not numbers.high.scale:
         return None
     start = numbers.low.end + 1
-    if (
-        words.said(start) == "one"
-        and numbers.high.end == start + 1
-        and words.on(start + 1) in ("of", "another", "side")
-    ):
+    # "he gave ten to one of them"
+    if words.said(start) == "one" and words.on(start + 1) in ("of", "another", "side"):
         return None
     return Found(number_start(words, i), numbers.high.end, f"{numbers.low} {numbers.word} {numbers.high}")
 
@@ -136,13 +131,14 @@ def _part(words: Words, i: int, *, mixed: bool) -> Found | None:
         above, end = number.value, number.end
     else:
         return None
-    name = words.on(end)
+    name, after = words.on(end), words.on(end + 1)
     below = _DENOMINATORS.get(name, 0)
     if not 0 < above < below or (above > 1) != name.endswith("s") or not number_ends(words, end + 1):
         return None
-    if below == 4 and name.startswith("q") and not mixed and (words.on(end + 1) != "of" or words.before(i) == "last"):
+    # three quarters are also nine months, and "one fifth night" is no fraction
+    if not mixed and name.startswith("quarter") and (after != "of" or words.before(i) == "last"):
         return None
-    if not mixed and above == 1 and below > 3 and words.joined(end + 1) and words.on(end + 1) not in FUNCTION_WORDS:
+    if not mixed and above == 1 and below > 3 and after and after not in FUNCTION_WORDS:
         return None
     return Found(i, end + 1, f"{above}/{below}")
 
