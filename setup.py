@@ -44,6 +44,7 @@ TEST = [
     "mypy>=1.15",
     "num2words>=0.5.13,<0.6",
     "psutil>=6",
+    "pyloudnorm>=0.1.1",
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from biasing import distractors
 from ours import SPEECH
 
 from transforms.recorrect import Correction, assets_of, corrected
+from transforms.text.english import ranks
 from transforms.text.itn import itn_names
 from transforms.text.options import TextOptions
 from transforms.text.redaction.options import CLASSES, RedactionOptions
@@ -29,10 +29,15 @@ N_TERMS = 5_000
 N_PASSES = 5
 
 
+def rare_words(count: int) -> list[str]:
+    """Words of the frequency dictionary that are not common."""
+    return [word for word, rank in ranks().items() if rank > 30_000 and len(word) > 3][:count]
+
+
 def everything() -> TextOptions:
     """All rules at once."""
     return TextOptions(
-        vocabulary=tuple(Term(word) for word in distractors(N_TERMS)),
+        vocabulary=tuple(Term(word) for word in rare_words(N_TERMS)),
         removes_disfluencies=True,
         repairs_casing=True,
         itn=itn_names(),

@@ -286,6 +286,11 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
     if args.language and args.language_per_segment:
         raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
+    for flag in ("redact_audio", "unredacted_output"):
+        if getattr(args, flag) and not args.redact:
+            raise BeamscribeError(f"--{flag} is of use with --redact only: name the classes to hide")
+    if args.redact_audio and args.word_timestamps == "false":
+        raise BeamscribeError("--redact_audio needs the times of words: leave --word_timestamps false out")
     check_run(args)
 
 
@@ -295,11 +300,6 @@ def check_run(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--max_hours {args.max_hours:g}: needs more than 0")
     if not 0 < args.asset_timeout_s < float("inf"):
         raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
-    for flag in ("redact_audio", "unredacted_output"):
-        if getattr(args, flag) and not args.redact:
-            raise BeamscribeError(f"--{flag} is of use with --redact only: name the classes to hide")
-    if args.redact_audio and args.word_timestamps == "false":
-        raise BeamscribeError("--redact_audio needs the times of words: leave --word_timestamps false out")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 

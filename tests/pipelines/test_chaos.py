@@ -101,6 +101,7 @@ def assert_one_version_of_whole_assets(output):
     assert {row["uri"] for row in table(output, "segments")} <= uris.keys()
 
 
+@pytest.mark.timeout(1500)
 def test_tables_after_twenty_kills_are_those_of_an_undisturbed_run(clips, whole, tmp_path):
     chance = random.Random(20)
     output = tmp_path / "out"

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.jobs import check, make_plan
 from pipelines.options import transcribe_options
-from pipelines.transcribe import build, parser, site_of
+from pipelines.transcribe import build, parser, site_in
 from tests.conftest import REPOSITORY, missing
 from transforms.commit import PartOf
 from transforms.plan_files import in_ranges, write_plan
@@ -79,7 +79,7 @@ def test_dataflow_translates_the_whole_job(tmp_path, longest_s):
         parts = PartOf(job.output, "run1", f"{datetime.now(UTC):%Y-%m-%d}", 1)
         ranges = in_ranges(job.plan.work, 1, lambda item: (job.sizes.seconds(item.asset) or 0.0) > longest_s)
         plan = write_plan(str(tmp_path / "plan.jsonl"), ranges, 1)
-        return build(job, parts, ResultStore(job.output), plan, [], site_of(job, parts))
+        return build(job, parts, ResultStore(job.output), plan, [], site_in(job, parts))
 
     local = pipeline([]).to_runner_api()
     translated = pipeline(DATAFLOW).run().job.proto_pipeline
