@@ -137,6 +137,11 @@ def test_finds_are_in_order_inside_the_text_and_found_once(text):
     assert not any(one.kind == "card" for one in find(once, ALL))
 
 
+def test_very_long_figures_and_words_are_no_obstacle():
+    assert [one.kind for one in find("1" * 10_000, ALL)] == ["card"]
+    assert find("a" * 50_000 + " " + "at" * 20_000, ALL) == []
+
+
 def test_classes_by_name():
     assert parse_classes("phone, card") == ("card", "phone")
     assert parse_classes("all") == CLASSES

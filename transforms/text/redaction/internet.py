@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from transforms.text.redaction.found import Found, canonical
 from transforms.text.redaction.tokens import DIGITS, NATO, TEENS, TENS, TIMES, Token
 
-WRITTEN = re.compile(r"[\w.%+'-]+ ?@ ?[\w-]+(?: ?\. ?[\w-]+)+")
+WRITTEN = re.compile(r"(?<![\w.%+'-])[\w.%+'-]{1,64} ?@ ?[\w-]{1,63}(?: ?\. ?[\w-]{1,63}){1,8}")
 # "my email is", and what a recogniser made of an address until its domain, which it gets right
 ANNOUNCED_TEXT = re.compile(
     r"\b(?:e-?mails?(?: address(?:es)?(?:,? (?:is|it's|was|are))?|,? (?:is|it's|was|are|in))|"
     r"(?:write|right|send(?: it| that| them| this)?|e-?mail(?: me| us| him| her| them)?) (?:to|at))[:,]?\s+"
-    r"(.{0,70}?[\w-]+(?:\.|\s+dot\s+)(?:com|org|net|edu|gov|io|co(?:\.|\s+dot\s+)?(?:uk)?))\b",
+    r"(.{0,70}?[\w-]{1,63}(?:\.|\s+dot\s+)(?:com|org|net|edu|gov|io|co(?:\.|\s+dot\s+)?(?:uk)?))\b",
     re.IGNORECASE | re.DOTALL,
 )
 # name and domain as one word: "janeatexample.com"
-RUN_TOGETHER = re.compile(r"\b[\w.-]{4,}at[\w-]{3,}\.(?:com|org|net|co\.uk)\b", re.IGNORECASE)
+RUN_TOGETHER = re.compile(r"(?<![\w.-])[\w.-]{4,64}at[\w-]{3,63}\.(?:com|org|net|co\.uk)\b", re.IGNORECASE)
 # what ends an address that is said; what a recogniser may make of it among them
 ENDINGS = frozenset(
     "com org net edu gov mil info biz io co uk de fr es it nl ch at eu us ca au in me tv app dev calm".split()

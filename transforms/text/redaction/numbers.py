@@ -54,6 +54,8 @@ ACCOUNT_DIGITS = range(6, 18)
 PHONE_DIGITS = range(7, 16)
 # a number without announcement has to be whole, of a plan in use
 BARE_PHONE_DIGITS = range(10, 16)
+# figures of a number that somebody may count with
+MAX_COUNTED = 9
 YEARS = frozenset(("15", "16", "17", "18", "19", "20"))
 ID_DIGITS = range(8, 12)
 WRITTEN_IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{2,4}){3,8}\b", re.IGNORECASE)
@@ -154,7 +156,7 @@ def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None
 
 def _counts(run: Run) -> bool:
     """Whether somebody counts, or lists years: all steps from one to the next are the same."""
-    numbers = [int(part.value) for part in run.parts if part.value.isdecimal()]
+    numbers = [int(part.value) for part in run.parts if part.value.isdecimal() and len(part.value) <= MAX_COUNTED]
     steps = {b - a for a, b in pairwise(numbers)}
     return len(numbers) > 2 and len(steps) == 1 and 0 not in steps
 
