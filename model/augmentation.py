@@ -100,7 +100,7 @@ def coloured_noise(n_samples: int, tilt: float, generator: np.random.Generator) 
 def babble(n_samples: int, clips: Sequence[np.ndarray], generator: np.random.Generator) -> np.ndarray:
     """Some of the clips at once [n_samples], each as loud as the others, begun anywhere and repeated."""
     total = np.zeros(n_samples, np.float32)
-    for pick in generator.integers(len(clips), size=generator.integers(*BABBLERS)):
+    for pick in generator.integers(len(clips), size=generator.integers(*BABBLERS)).tolist():
         clip = clips[pick] / (np.sqrt(np.mean(np.square(clips[pick]))) + 1e-9)
         total += _stretch(n_samples, clip, generator)
     return total
@@ -119,7 +119,7 @@ def _any_noise(
     ]
     if noises:
         # what was really recorded is as likely as all that is made up
-        kinds += [lambda: _stretch(n_samples, noises[generator.integers(len(noises))], generator)] * 2
+        kinds += [lambda: _stretch(n_samples, noises[int(generator.integers(len(noises)))], generator)] * 2
     return kinds[generator.integers(len(kinds))]()
 
 

@@ -22,6 +22,7 @@ from model.errors import BeamscribeError
 from pipelines.supervise import is_local, watch_over
 
 EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
+COMMANDS = ("transcribe", "plan", "show", "export", "evaluate", "models", "finetune")
 USAGE = """usage: beamscribe COMMAND [FLAGS]
 
 commands:
@@ -30,6 +31,8 @@ commands:
   show         print the transcripts of an output folder
   export       write subtitles and texts from the tables
   evaluate     score transcripts against references
+  models       list, show, verify, import, export and measure models
+  finetune     tune a Whisper on clips with references
 
 beamscribe COMMAND --help lists the flags of a command.
 """
@@ -84,8 +87,14 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
     elif name == "evaluate":
         with quiet():
             from pipelines.evaluate import command
+    elif name == "models":
+        from pipelines.models import command
+    elif name == "finetune":
+        with quiet():
+            from pipelines.finetune import finetune_command
+        return finetune_command
     else:
-        raise BeamscribeError(f"unknown command {name}; the commands are transcribe, plan, show, export, evaluate")
+        raise BeamscribeError(f"unknown command {name}; the commands are {', '.join(COMMANDS)}")
     return command
 
 

@@ -1,8 +1,8 @@
 """Clips and their texts as a network in training takes them: log-mels, tokens read, tokens to be said.
 
-A text is framed by timestamps, as the recogniser decodes: a network tuned on texts without them forgets to write them.
-References have no times, though, so at a timestamp's place any timestamp is right (`ANY_TIMESTAMP`), and what the network
-reads there is where a voice activity detector heard the speech begin and end.
+A text is framed by timestamps, as the recogniser decodes: a network tuned on texts without them forgets them.
+References have no times, though, so at a timestamp's place any timestamp is right (`ANY_TIMESTAMP`), and what the
+network reads there is where a voice activity detector heard the speech begin and end.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ PAD_SAMPLES = round(0.3 * SAMPLE_RATE_HZ)
 SPEECH_PROBABILITY = 0.5
 # tokens are filled up to a multiple of so many, that there be few shapes of batches
 TOKEN_BLOCK = 16
+CUT = "cut it into rows with start_s and end_s, each with its own reference"
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,6 @@ class Batch:
     labels: np.ndarray
 
 
-def make_utterance(uri: str, samples: np.ndarray, text: str, language: str, dims: Dimensions) -> Utterance:
-    """Finds the speech in a clip [n] and cuts the silence around it. BeamscribeError for one that is too long."""
-    heard = np.flatnonzero(load_detector().probabilities(samples) >= SPEECH_PROBABILITY)
-    # where noise drowns it, all of the clip is taken for speech
-    start, end = (heard[0] * FRAME_SAMPLES, (heard[-1] + 1) * FRAME_SAMPLES) if len(heard) else (0, len(samples))
-    first, last = max(0, start - PAD_SAMPLES), min(len(samples), end + PAD_SAMPLES)
-    most_s = dims.n_audio_ctx * POSITION_SAMPLES / SAMPLE_RATE_HZ
-    if (last - first) / SAMPLE_RATE_HZ > most_s:
-        raise BeamscribeError(
-            f"{uri} has {(last - first) / SAMPLE_RATE_HZ:.1f} s of speech and a window {most_s:g} s: cut it into rows "
-            "with start_s and end_s, each with its own reference"
-        )
-    return Utterance(uri, samples[first:last], int(start - first), int(min(end, last) - first), text, language)
-
-
 class Examples:
     """Makes batches of utterances for one network."""
 
@@ -83,14 +69,24 @@ class Examples:
         of_dims = partial(log_mel, n_mels=dims.n_mels)
         self._log_mel = tf.function(of_dims, input_signature=[tf.TensorSpec([None])])
 
-    def check(self, utterance: Utterance) -> None:
-        """BeamscribeError for a text that does not fit into the decoder's context."""
-        n_tokens = len(self.tokens_of(utterance, 1.0)[0])
-        if n_tokens > self._dims.n_text_ctx:
-            raise BeamscribeError(
-                f"{utterance.uri} has a reference of {n_tokens} tokens and the model takes {self._dims.n_text_ctx}: "
-                "cut it into rows with start_s and end_s"
-            )
+    def utterance(self, uri: str, samples: np.ndarray, text: str, language: str) -> Utterance:
+        """Finds the speech in a clip [n] and cuts the silence around it.
+
+        BeamscribeError for one that does not fit into the window, or whose text does not fit into the decoder.
+        """
+        heard = np.flatnonzero(load_detector().probabilities(samples) >= SPEECH_PROBABILITY)
+        # where noise drowns it, all of the clip is taken for speech
+        edges = (heard[0] * FRAME_SAMPLES, (heard[-1] + 1) * FRAME_SAMPLES) if len(heard) else (0, len(samples))
+        start, end = int(edges[0]), min(int(edges[1]), len(samples))
+        first, last = max(0, start - PAD_SAMPLES), min(len(samples), end + PAD_SAMPLES)
+        made = Utterance(uri, samples[first:last], start - first, end - first, text, language)
+        most_s, own_s = (n / SAMPLE_RATE_HZ for n in (self._windows[-1], last - first))
+        if own_s > most_s:
+            raise BeamscribeError(f"{uri} has {own_s:.1f} s of speech and the model's window is {most_s:g} s: {CUT}")
+        n_tokens, most = len(self.tokens_of(made, 1.0)[0]), self._dims.n_text_ctx
+        if n_tokens > most:
+            raise BeamscribeError(f"{uri} has a reference of {n_tokens} tokens and the model takes {most}: {CUT}")
+        return made
 
     def batches(self, utterances: Sequence[Utterance], batch_size: int) -> Iterator[Batch]:
         """All utterances once, as they are, those of one length of window together."""
