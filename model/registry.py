@@ -14,7 +14,7 @@ from model.recognizer import BATCH_WINDOWS, DecodeOptions, Recognizer
 from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
 from model.whisper.footprint import fitting_batch
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
-from model.whisper.tokenizer import WhisperTokenizer
+from model.whisper.tokenizer import TOKENIZER_FILE, WhisperTokenizer
 
 TINY_EN = "tiny.en"
 TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
@@ -67,6 +67,30 @@ def resolve_model(name: str) -> ModelFiles:
     if os.path.exists(folder) or hub_name is None:
         raise BeamscribeError(f"there is no model {name!r}: give {CHOICES}")
     return _whisper_files(name, _download(hub_name["repository"], hub_name["revision"]))
+
+
+def cached_folders() -> dict[str, Path]:
+    """Hub name -> folder of each Whisper in this machine's cache of the hub, its latest revision; asks nobody."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return {}
+    found = {}
+    for repository in sorted(repositories, key=lambda repository: repository.repo_id):
+        revisions = sorted(repository.revisions, key=lambda revision: revision.last_modified)
+        if repository.repo_type == "model" and revisions and _is_whisper(revisions[-1].snapshot_path):
+            found[repository.repo_id] = revisions[-1].snapshot_path
+    return found
+
+
+def _is_whisper(folder: Path) -> bool:
+    try:
+        inspect_checkpoint(folder)
+    except BeamscribeError:
+        return False
+    return (folder / TOKENIZER_FILE).exists()
 
 
 def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence[str | None]) -> None:

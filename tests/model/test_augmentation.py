@@ -39,7 +39,7 @@ def test_speed_changes_length_and_pitch(speed):
 def test_a_telephone_passes_its_band(hz, passes):
     heard = telephone(tone(hz))
     assert len(heard) == RATE_HZ
-    assert (power_db(heard) > power_db(tone(hz)) - 6) is passes
+    assert (power_db(heard) > power_db(tone(hz)) - 6) == passes
 
 
 def test_a_telephone_takes_clips_of_any_length():
