@@ -59,6 +59,8 @@ setup(
         "gcp": ["apache-beam[gcp]==2.77.0"],
         # The last tensorflow-io is built against this TensorFlow alone, and has no wheels above Python 3.12
         "tfio": ["tensorflow-io==0.37.1", "tensorflow==2.17.1"],
+        # has no wheels: it is compiled on installation
+        "kenlm": ["kenlm>=0.2,<1"],
         "bench": BENCH,
         "test": TEST,
     },
