@@ -24,6 +24,16 @@ SPARE_TOKENS = 16
 
 
 @dataclass(frozen=True)
+class BiasPhrase:
+    """A term that a search is to expect."""
+
+    # as it is to be written: one word or several
+    text: str
+    # of the bonus that each of its tokens gets; 1 is what was found best
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class DecodeOptions:
     """How a recogniser turns a window into text. Part of the configuration hash."""
 
@@ -43,6 +53,8 @@ class DecodeOptions:
     precision: str = "float32"
     # whether a window that is short is recognised without the silence that would fill it up
     short_windows: bool = True
+    # terms to expect, of any number: each token that carries one on is made likelier while searching
+    bias: tuple[BiasPhrase, ...] = ()
 
 
 def most_windows(beam_size: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from model.errors import BeamscribeError
 from model.processors import n_processors
-from model.recognizer import BATCH_WINDOWS, DecodeOptions, Recognizer
+from model.recognizer import BATCH_WINDOWS, BiasPhrase, DecodeOptions, Recognizer
 from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
 from model.whisper.footprint import fitting_batch
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
@@ -34,6 +34,8 @@ HUB_FILES = (
 )
 # the network's text context of 448 tokens, less the longest start-of-transcript sequence
 MAX_TOKENS = 445
+# of a term of a vocabulary: beyond it, what was said no longer counts
+MAX_WEIGHT = 10
 # sizes of OpenAI's vocabularies; fine-tuned models that were resized have others
 N_VOCABS = (51_864, 51_865, 51_866)
 
@@ -115,6 +117,17 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
     if not options.max_initial_timestamp_s >= 0:
         raise BeamscribeError(
             f"a first timestamp by {options.max_initial_timestamp_s} s is not possible: give 0 or more"
+        )
+    for phrase in options.bias:
+        _check_phrase(phrase)
+
+
+def _check_phrase(phrase: BiasPhrase) -> None:
+    if not phrase.text.strip():
+        raise BeamscribeError("a term of the vocabulary is empty: give each a word or several")
+    if not 0 < phrase.weight <= MAX_WEIGHT:
+        raise BeamscribeError(
+            f"the term {phrase.text!r} cannot have the weight {phrase.weight}: give one above 0, at most {MAX_WEIGHT}"
         )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, SetupOptions, StandardOptions
 
 
 def beam_options(beam_args: Sequence[str]) -> PipelineOptions:
@@ -11,6 +11,16 @@ def beam_options(beam_args: Sequence[str]) -> PipelineOptions:
     options = PipelineOptions(list(beam_args))
     options.view_as(SetupOptions).save_main_session = False
     return options
+
+
+def runner_of(beam_args: Sequence[str]) -> str:
+    """Beam's name of what runs the pipeline."""
+    return str(beam_options(beam_args).view_as(StandardOptions).runner)
+
+
+def makes_template(beam_args: Sequence[str]) -> bool:
+    """Whether the pipeline is not run but written down, for a service to run it later."""
+    return beam_options(beam_args).view_as(GoogleCloudOptions).template_location is not None
 
 
 def cause(error: Exception) -> str:

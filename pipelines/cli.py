@@ -22,7 +22,7 @@ from model.errors import BeamscribeError
 from pipelines.supervise import is_local, watch_over
 
 EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
-COMMANDS = ("transcribe", "plan", "show", "export", "evaluate", "models", "finetune")
+COMMANDS = ("transcribe", "plan", "show", "export", "correct", "evaluate", "features", "models", "finetune")
 USAGE = """usage: beamscribe COMMAND [FLAGS]
 
 commands:
@@ -30,7 +30,9 @@ commands:
   plan         list what transcribe would do, with the same flags; runs nothing
   show         print the transcripts of an output folder
   export       write subtitles and texts from the tables
+  correct      apply other rules to the texts of tables, without recognising again
   evaluate     score transcripts against references
+  features     work out spectral, time-domain and learned features, or TFRecords for training
   models       list, show, verify, import, export and measure models
   finetune     tune a Whisper on clips with references
 
@@ -84,9 +86,15 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         from pipelines.show import command
     elif name == "export":
         from pipelines.export import command
+    elif name == "correct":
+        with quiet():
+            from pipelines.correct import command
     elif name == "evaluate":
         with quiet():
             from pipelines.evaluate import command
+    elif name == "features":
+        with quiet():
+            from pipelines.features import command
     elif name == "models":
         from pipelines.models import command
     elif name == "finetune":
@@ -109,9 +117,9 @@ def leave(status: int) -> NoReturn:
 
 
 def entry() -> NoReturn:
-    """The installed command. The main job has a process of its own, which may die."""
+    """The installed command. The long jobs have a process of their own, which may die."""
     argv = sys.argv[1:]
-    if argv[:1] == ["transcribe"] and is_local(argv):
+    if argv[:1] in (["transcribe"], ["features"]) and is_local(argv):
         leave(watch_over(lambda: main(argv)))
     leave(main(argv))
 

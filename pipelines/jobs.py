@@ -1,15 +1,15 @@
 """A run before it starts: its command line checked, its inputs found and held against what is done."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-
-from apache_beam.options.pipeline_options import GoogleCloudOptions, StandardOptions
+from typing import Protocol
 
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, batch_windows_of, check_options, resolve_model
-from pipelines.beam_runs import beam_options
+from pipelines.beam_runs import makes_template, runner_of
 from pipelines.options import TranscribeOptions
 from transforms import storage, stores
 from transforms.assets import Asset, WorkItem
@@ -58,7 +58,7 @@ class Job:
     @property
     def runner(self) -> str:
         """Beam's name of what runs the pipeline."""
-        return str(beam_options(self.options.beam_args).view_as(StandardOptions).runner)
+        return runner_of(self.options.beam_args)
 
     @property
     def model(self) -> ModelFiles:
@@ -67,7 +67,7 @@ class Job:
     @property
     def makes_template(self) -> bool:
         """Whether the pipeline is not run but written down, for a service to run it later."""
-        return beam_options(self.options.beam_args).view_as(GoogleCloudOptions).template_location is not None
+        return makes_template(self.options.beam_args)
 
 
 def check(options: TranscribeOptions) -> Checked:
@@ -78,30 +78,69 @@ def check(options: TranscribeOptions) -> Checked:
     if options.language_per_segment and not model.multilingual:
         raise BeamscribeError(f"{model.name} knows English only: leave --language_per_segment out")
     output = storage.normalise(options.output)
-    try:
-        inputs = find_inputs(options.inputs, leave_out=output)
-    except OSError as error:
-        raise BeamscribeError(f"the inputs cannot be listed ({error}); check paths, rights and credentials") from error
+    refuse_other_tables(output, "features")
+    for flag in ("unredacted_output", "redact_audio"):
+        folder = getattr(options, flag)
+        if folder and _is_within(storage.normalise(folder), output):
+            raise BeamscribeError(f"--{flag} {folder} is within --output: name a place apart from it")
+    inputs = listed_inputs(options.inputs, output)
     languages = {track.language for asset in inputs.assets for track in asset.tracks if track.language}
     check_options(model, options.decode, sorted(languages))
     n_windows = options.batch_windows or batch_windows_of(model, options.decode, options.max_memory_gb)
     return Checked(options, output, model, n_windows, inputs)
 
 
+def listed_inputs(names: Sequence[str], output: str) -> Inputs:
+    """The assets that inputs name, those in the output left out. Raises BeamscribeError."""
+    try:
+        return find_inputs(names, leave_out=output)
+    except OSError as error:
+        raise BeamscribeError(f"the inputs cannot be listed ({error}); check paths, rights and credentials") from error
+
+
+def refuse_other_tables(output: str, other: str) -> None:
+    """BeamscribeError where an output belongs to another job: both have `failures`, each only its own."""
+    if storage.is_folder(storage.join(output, other)):
+        raise BeamscribeError(f"{output} holds the table {other} of another job: choose another --output")
+
+
+def _is_within(one: str, other: str) -> bool:
+    """Whether one of two folders is the other or lies in it."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
 def make_plan(checked: Checked) -> Job:
     """Finds out what is to be done. Touches nothing. Raises BeamscribeError."""
-    options = checked.options
     history = read_history(checked.output)
-    plan = plan_work(
-        checked.inputs.assets, history, checked.version, retry_failed=options.retry_failed, prune=options.prune
-    )
+    plan, sizes = plan_inputs(checked.inputs, history, checked.version, checked.options)
+    return Job(checked, history, plan, sizes)
+
+
+class RunOptions(Protocol):
+    """What every job that plans its work is told."""
+
+    @property
+    def retry_failed(self) -> bool: ...
+    @property
+    def prune(self) -> bool: ...
+    @property
+    def max_hours(self) -> float | None: ...
+    @property
+    def first(self) -> str: ...
+    @property
+    def asset_timeout_s(self) -> float: ...
+
+
+def plan_inputs(inputs: Inputs, history: History, version: Version, options: RunOptions) -> tuple[Plan, Estimate]:
+    """What is to be done with inputs, and about how long they are. Touches nothing. Raises BeamscribeError."""
+    plan = plan_work(inputs.assets, history, version, retry_failed=options.retry_failed, prune=options.prune)
     with closing(Decoder(options.asset_timeout_s)) as decoder:
         sizes = estimate(plan.work, history, partial(length_of, decoder))
     if options.max_hours is not None:
         items = plan.work if options.first == "largest" else sorted(plan.work, key=_age)
         taken, deferred = bounded(items, sizes, options.max_hours * 3600)
         plan = plan.only(taken, deferred)
-    return Job(checked, history, plan, sizes)
+    return plan, sizes
 
 
 def _age(item: WorkItem) -> tuple[int, str]:

@@ -4,16 +4,25 @@ import argparse
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
 from model.precision import PRECISIONS, fastest_precision
-from model.recognizer import BATCH_WINDOWS, MAX_BATCH_WINDOWS, MAX_GREEDY_WINDOWS, DecodeOptions, most_windows
+from model.recognizer import (
+    BATCH_WINDOWS,
+    MAX_BATCH_WINDOWS,
+    MAX_GREEDY_WINDOWS,
+    BiasPhrase,
+    DecodeOptions,
+    most_windows,
+)
+from pipelines.text_flags import add_text_flags, text_options
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
+from transforms.text.options import TextOptions, digest
 
 AUTO = "auto"
 DEFAULT_WORKERS = os.cpu_count() or 1
@@ -38,6 +47,10 @@ class TranscribeOptions:
     channels: str
     decode: DecodeOptions
     speech: SpeechOptions
+    text: TextOptions
+    # folders of copies: of the audio with what is redacted muted, and of the tables with nothing redacted; None: none
+    redact_audio: str | None
+    unredacted_output: str | None
     # what was asked for; `decode.precision` is what it comes to where the run is planned
     precision: str
     # windows that are decoded together; None: as many as memory allows
@@ -60,25 +73,43 @@ class TranscribeOptions:
 
         The precision is as it was asked for: "auto" on another processor is no reason to transcribe all again.
         """
-        return {
-            "decode": asdict(self.decode) | {"precision": self.precision},
+        told = {
+            "decode": decode_told(self.decode) | {"precision": self.precision},
             "speech": asdict(self.speech),
             "language": self.language,
             "language_per_segment": self.language_per_segment,
             "channels": self.channels,
         }
+        return told if self.text.changes_nothing else told | {"text": self.text.told()}
+
+    def told(self) -> dict[str, Any]:
+        """All options, as a run tells of them: nothing secret, and no list."""
+        plain = replace(self, decode=DecodeOptions(), text=TextOptions())
+        return asdict(plain) | {"decode": decode_told(self.decode), "text": self.text.told()}
+
+
+def decode_told(options: DecodeOptions) -> dict[str, Any]:
+    """The options of decoding, with a digest of the phrases that the search leans towards, where there are any."""
+    told = asdict(replace(options, bias=()))
+    del told["bias"]
+    return told | {"bias": digest([asdict(phrase) for phrase in options.bias])} if options.bias else told
 
 
 def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the main job, grouped as a reader looks for them."""
-    _add_what(parser)
+    add_what(parser)
     _add_how(parser)
-    _add_run(parser)
+    add_text_flags(parser)
+    _add_redacted_copies(parser)
+    run = parser.add_argument_group("how to run")
+    _add_batches(run)
+    add_run(run)
     parser.epilog = "Every other flag goes to Beam: --runner, --direct_num_workers, --s3_endpoint_url …"
 
 
-def _add_what(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_argument_group("what to transcribe, and where to")
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """The flags of every job that reads audio and writes tables."""
+    what = parser.add_argument_group("what to read, and where to")
     what.add_argument(
         "--input",
         nargs="+",
@@ -132,6 +163,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--initial_prompt",
+        "--prompt",
         default=decode.prompt,
         metavar="TEXT",
         help="words to expect, such as names: the model is told that they came before every window",
@@ -144,8 +176,21 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    run = parser.add_argument_group("how to run")
+def _add_redacted_copies(parser: argparse.ArgumentParser) -> None:
+    copies = parser.add_argument_group("what redaction leaves besides the tables")
+    copies.add_argument(
+        "--redact_audio",
+        metavar="DIR",
+        help="write a copy of every recording there, FLAC at 16 kHz, in which what --redact hides is silent",
+    )
+    copies.add_argument(
+        "--unredacted_output",
+        metavar="DIR",
+        help="write the tables a second time there with nothing hidden: a place for those few who may see it",
+    )
+
+
+def _add_batches(run: argparse._ArgumentGroup) -> None:
     run.add_argument(
         "--batch_windows",
         type=int,
@@ -156,6 +201,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--max_memory", type=float, metavar="GB", help="memory that a worker process may take; picks --batch_windows"
     )
+
+
+def add_run(run: argparse._ArgumentGroup) -> None:
+    """The flags of every job that plans what it does."""
     run.add_argument(
         "--max_failed_fraction",
         type=float,
@@ -180,7 +229,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=ASSET_TIMEOUT_S,
         metavar="SECONDS",
-        help="give a file up whose decoding takes longer, recognition not counted (default: %(default)g)",
+        help="give a file up whose decoding takes longer, all else not counted (default: %(default)g)",
     )
 
 
@@ -189,13 +238,14 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
     args, rest = parser.parse_known_args(argv)
     _check(args)
     precision = "float32" if args.exact else args.precision
+    text = text_options(args)
     return TranscribeOptions(
         inputs=tuple(args.input),
         output=args.output,
         model=args.model,
         language=args.language,
         language_per_segment=args.language_per_segment,
-        channels=_channels(args.channels),
+        channels=checked_channels(args.channels),
         decode=DecodeOptions(
             task=args.task,
             beam_size=args.beam_size,
@@ -203,8 +253,12 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
             prompt=" ".join(args.initial_prompt.split()),
             precision=fastest_precision() if precision == AUTO else precision,
             short_windows=not args.exact,
+            bias=tuple(BiasPhrase(term.text, term.weight) for term in text.vocabulary),
         ),
         speech=SpeechOptions(threshold=args.speech_threshold),
+        text=text,
+        redact_audio=args.redact_audio,
+        unredacted_output=args.unredacted_output,
         precision=precision,
         batch_windows=args.batch_windows,
         max_memory_gb=args.max_memory,
@@ -232,15 +286,25 @@ def _check(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--speech_threshold {args.speech_threshold:g}: needs a probability between 0 and 1")
     if args.language and args.language_per_segment:
         raise BeamscribeError("--language and --language_per_segment exclude each other: give one of them")
+    check_run(args)
+
+
+def check_run(args: argparse.Namespace) -> None:
+    """Raises BeamscribeError where the flags of `add_run` make no sense."""
     if args.max_hours is not None and not args.max_hours > 0:
         raise BeamscribeError(f"--max_hours {args.max_hours:g}: needs more than 0")
     if not 0 < args.asset_timeout_s < float("inf"):
         raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
+    for flag in ("redact_audio", "unredacted_output"):
+        if getattr(args, flag) and not args.redact:
+            raise BeamscribeError(f"--{flag} is of use with --redact only: name the classes to hide")
+    if args.redact_audio and args.word_timestamps == "false":
+        raise BeamscribeError("--redact_audio needs the times of words: leave --word_timestamps false out")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
 
 
-def _channels(text: str) -> str:
+def checked_channels(text: str) -> str:
     """`mix`, `separate`, or sorted channel numbers."""
     if text in ("mix", "separate"):
         return text

@@ -9,33 +9,37 @@ from collections.abc import Sequence
 from pipelines.jobs import Job, check, make_plan
 from pipelines.options import transcribe_options
 from pipelines.transcribe import parser
+from transforms.estimates import Estimate
 from transforms.history import measured_speed
-from transforms.planning import config_hash
+from transforms.planning import Plan, config_hash
 
 
 def command(argv: Sequence[str]) -> int:
     """Prints one line an asset that is to be done, and the counts."""
     job = make_plan(check(transcribe_options(parser("plan"), argv)))
-    plan = job.plan
-    lists = (("new", plan.new), ("changed", plan.changed), ("failed before", plan.retried), ("deferred", plan.deferred))
-    for reason, items in lists:
-        for item in items:
-            seconds = job.sizes.seconds(item.asset)
-            about = "?" if seconds is None else f"{seconds:.0f}"
-            print(f"{reason}\t{item.asset.size_bytes or 0}\t{about}\t{item.asset.uri}")
-    for uri in plan.removed:
-        print(f"removed\t\t\t{uri}")
-    print(totals(job))
+    print_work(job.plan, job.sizes)
+    print(totals(job.plan, "transcribe"))
     print(forecast(job))
     return 0
 
 
-def totals(job: Job) -> str:
-    """The counts of a plan."""
-    plan = job.plan
+def print_work(plan: Plan, sizes: Estimate) -> None:
+    """A line for each asset that is to be done, and for each that is to go."""
+    lists = (("new", plan.new), ("changed", plan.changed), ("failed before", plan.retried), ("deferred", plan.deferred))
+    for reason, items in lists:
+        for item in items:
+            seconds = sizes.seconds(item.asset)
+            about = "?" if seconds is None else f"{seconds:.0f}"
+            print(f"{reason}\t{item.asset.size_bytes or 0}\t{about}\t{item.asset.uri}")
+    for uri in plan.removed:
+        print(f"removed\t\t\t{uri}")
+
+
+def totals(plan: Plan, verb: str) -> str:
+    """The counts of a plan. verb: what is done to assets."""
     n_bytes = sum(item.asset.size_bytes or 0 for item in plan.work)
     parts = [
-        f"{len(plan.work)} to transcribe, {n_bytes / 1e6:.1f} MB: {len(plan.new)} new, {len(plan.changed)} changed, "
+        f"{len(plan.work)} to {verb}, {n_bytes / 1e6:.1f} MB: {len(plan.new)} new, {len(plan.changed)} changed, "
         f"{len(plan.retried)} failed before",
         f"{plan.n_unchanged + len(plan.touched)} unchanged",
         f"{plan.n_failed_before} failed for good (--retry_failed tries them again)",

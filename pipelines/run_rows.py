@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -68,7 +68,7 @@ def run_row(job: Job, done: Finished, run_id: str, started_at: datetime) -> RunR
         model_sha256=job.model.sha256,
         config_hash=config_hash(options.that_change_rows()),
         code_version=CODE_VERSION,
-        options=json.dumps(asdict(options) | {"beam_args": _without_secrets(options.beam_args)}, sort_keys=True),
+        options=json.dumps(options.told() | {"beam_args": without_secrets(options.beam_args)}, sort_keys=True),
         versions=json.dumps({"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}),
         runner=job.runner,
     )
@@ -79,7 +79,7 @@ def is_secret(option: str) -> bool:
     return any(word in option for word in ("key", "secret", "token", "password", "connection_string"))
 
 
-def _without_secrets(args: Sequence[str]) -> list[str]:
+def without_secrets(args: Sequence[str]) -> list[str]:
     """Beam flags with the values of keys, tokens and connection strings taken out."""
     kept: list[str] = []
     hide_next = False

@@ -3,6 +3,7 @@
 import argparse
 import io
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -32,6 +33,9 @@ def command(argv: Sequence[str]) -> int:
         raise BeamscribeError(f"{args.output} cannot be read ({error}); check path, rights and credentials") from error
     if not transcripts and not failures:
         raise BeamscribeError(f"{args.output} holds no transcripts; run beamscribe transcribe --output {args.output}")
+    if args.vocabulary:
+        print_hits(args.vocabulary, [row["text"] for row in transcripts])
+        return 0
     for row in transcripts:
         channel = "" if row["channel"] is None else f" [channel {row['channel']}]"
         said = row["text"] or "(nothing was said)"
@@ -40,6 +44,20 @@ def command(argv: Sequence[str]) -> int:
         print(f"{row['uri'].rsplit('/', 1)[-1]}: {row['stage']} failed: {row['message']}")
     print(f"tables: {output}/transcripts, {output}/segments, {output}/failures, {output}/runs")
     return 0
+
+
+def print_hits(vocabulary: str, texts: Sequence[str]) -> None:
+    """A line a term, its fields separated by a tab: how often it stands in the texts, the term; the oftenest first."""
+    # imported here: the dictionary behind it takes a moment
+    from transforms.text.corrector import Corrector
+    from transforms.text.mentions import hits
+    from transforms.text.vocabulary import read_vocabulary
+
+    terms = read_vocabulary(vocabulary)
+    corrector = Corrector(terms)
+    counts = sum((hits(text, corrector) for text in texts), Counter())
+    for term in sorted(terms, key=lambda term: -counts[term.text]):
+        print(f"{counts[term.text]}\t{term.text}")
 
 
 def read_table(output: str, table: str) -> list[dict]:
@@ -58,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("output", nargs="?", metavar="DIR", help="the folder that transcribe wrote")
+    parser.add_argument(
+        "--vocabulary",
+        metavar="FILE",
+        help="count instead how often each term of a vocabulary is in the transcripts",
+    )
     parser.add_argument("--tables", action="store_true", help="print the page on the tables' columns instead")
     return parser
 

@@ -15,9 +15,10 @@ import contextlib
 import logging
 import secrets
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
@@ -26,22 +27,27 @@ from pipelines.beam_runs import beam_options, cause
 from pipelines.jobs import CODE_VERSION, Job, check, make_plan
 from pipelines.options import Parser, add_transcribe_flags, transcribe_options
 from pipelines.progress import watch
+from pipelines.resume import alone_first, edits_of, run_to_end, site_of, taken_over, with_staged
 from pipelines.run_rows import Finished, run_row, summary
-from pipelines.supervise import LOCAL_RUNNERS
 from transforms import crashes, stopping, storage
 from transforms.assemble import Provenance
-from transforms.assets import WorkItem
-from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
+from transforms.commit import PartOf, claimed, commit, stage_table
+from transforms.history import read_history
 from transforms.lease import Lease
-from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions, ReadItems, StageHeard
-from transforms.parts import AssemblePart, by_shard, read_receipts, staged_uris, total
-from transforms.plan_files import PlanFile, Range, in_ranges, write_plan
+from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions
+from transforms.mute import FindMutings, MuteAudio
+from transforms.parts import AssemblePart, Receipt, by_shard, read_receipts, staged_uris, total
+from transforms.plan_files import PlanFile, in_ranges, write_plan
+from transforms.read_items import ReadItems
 from transforms.recognize import ModelUse, RecognizerHandler, RescueHandler, SplitDoubtful
-from transforms.results import Found, ResultStore, StagedFile, drop_results, find_results
+from transforms.results import ResultStore, StagedFile, drop_results, find_results
 from transforms.rows import RunRow
+from transforms.seal import Seal, derived, machine_key
 from transforms.site import Site
+from transforms.stage_records import StageHeard
 from transforms.stopping import Stop
 from transforms.tables import to_arrow
+from transforms.text.options import TextOptions
 
 log = logging.getLogger(__name__)
 
@@ -59,96 +65,85 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow |
     n_bytes = sum(item.asset.size_bytes or 0 for item in work)
     n_shards = 1 + max(len(work) // ASSETS_PER_PART, n_bytes // BYTES_PER_PART)
     parts = PartOf(job.output, run_id, f"{started_at:%Y-%m-%d}", n_shards)
-    store = ResultStore(job.output)
+    store = ResultStore(job.output, seal_of(job.options.text))
     n_resumed = 0
     if work:
-        work = alone_first(job, parts, store, work)
+        work = alone_first(parts, store, work, partial(transcribe_alone, job, parts, store))
         found = find_results(store, (item.key for item in work))
         work = [with_staged(item, found) for item in work]
         n_resumed = sum(len(item.staged.windows) for item in work)
         ranges = in_ranges(work, n_shards, lambda item: (job.sizes.seconds(item.asset) or 0.0) > MAX_UNDIVIDED_S)
         plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, n_shards)
-        site = site_of(job, parts)
+        site = site_in(job, parts)
         with watch(len(work), n_bytes, job.runner if site.stop_path else None), stopping.passed_on(site.stop_path):
             run_to_end(build(job, parts, store, plan, taken_over(ranges, found), site))
         if job.makes_template:
             return None
-    receipt = total(read_receipts(parts)) if work else total([])
+    receipt = total(read_receipts(parts, Receipt) if work else [], Receipt)
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
     finished = staged_uris(parts) if stop.signal else {item.asset.uri for item in work}
     done = Finished(receipt, len(work) - len(finished), n_resumed, stop.exit_status)
     row = run_row(job, done, run_id, started_at)
-    stage_table(parts.staged("runs", f"dt={parts.date}/{run_id}.parquet"), to_arrow("runs", [row]))
+    if shown := unredacted(job, parts):
+        # first: where this is all that gets done, the next run does it again
+        commit_run(shown, row, replace(job, history=read_history(shown.output)), finished, receipt)
     held.check()
-    commit(parts, edits_of(job, finished, set(receipt.kept_old)))
+    commit_run(parts, row, job, finished, receipt)
     drop_results(store, {i.key for i in (*work, *job.plan.deferred) if i.asset.uri not in finished})
     crashes.forget()
     return row
 
 
-def alone_first(job: Job, parts: PartOf, store: ResultStore, work: Sequence[WorkItem]) -> list[WorkItem]:
-    """Works on the assets on which a process has died, each alone; gives those up on which another one died."""
-    suspects = crashes.suspects()
-    suspected = [item for item in work if item.asset.uri in suspects]
-    found = find_results(store, (item.key for item in suspected))
-    waiting = [item for item in (with_staged(item, found) for item in suspected) if not item.staged.complete]
-    counts = crashes.count_crashes(item.asset.uri for item in waiting)
-    given_up = {uri for uri, count in counts.items() if count >= crashes.MAX_CRASHES}
-    for number, item in enumerate(i for i in waiting if i.asset.uri not in given_up):
-        pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
-        plan = write_plan(storage.join(parts.staging, f"alone-{number}.jsonl"), in_ranges([item], 1), 1)
-        recognised(pipeline, job, parts, store, plan, site_of(job, parts))
-        run_to_end(pipeline)
-    return [replace(i, given_up=crashes.GIVEN_UP) if i.asset.uri in given_up else i for i in work]
+def commit_run(parts: PartOf, row: RunRow, job: Job, finished: set[str], receipt: Receipt) -> None:
+    """Makes the rows of a run visible, its own among them."""
+    stage_table(parts.staged("runs", f"dt={parts.date}/{parts.run_id}.parquet"), to_arrow("runs", [row]))
+    tables = ("transcripts", "segments", "words")
+    commit(parts, edits_of(job.plan, job.history, finished, set(receipt.kept_old), tables))
 
 
-def with_staged(item: WorkItem, found: Found) -> WorkItem:
-    """A work item, with what an interrupted run has done of it."""
-    staged = found.windows.get(item.key)
-    return replace(item, staged=staged) if staged else item
-
-
-def taken_over(ranges: Iterable[Range], found: Found) -> list[StagedFile]:
-    """The files of results that an interrupted run has left."""
-    shards = {item.key: item.shard for one in ranges for item in one.items}
-    return [
-        StagedFile(path, tuple(sorted({shards[key] for key in keys})), taken_over=True)
-        for path, keys in found.files.items()
-    ]
-
-
-def site_of(job: Job, parts: PartOf) -> Site:
-    """What the steps of a run are told."""
-    local = job.runner in LOCAL_RUNNERS
-    return Site(job.options.beam_args, None if local else storage.join(parts.staging, "stop"))
-
-
-def run_to_end(pipeline: beam.Pipeline) -> None:
-    """Runs a pipeline to its end; a process that is interrupted meanwhile leaves no job behind on a cluster."""
-    result = pipeline.run()
-    try:
-        result.wait_until_finish()
-    except BaseException:
-        with contextlib.suppress(Exception):
-            result.cancel()
-        raise
+@cache
+def seal_of(text: TextOptions) -> Seal | None:
+    """What closes results until they are redacted; None where nothing is hidden."""
+    if text.redaction is None:
+        return None
+    return Seal(derived(text.redaction.key or machine_key(), "staging"))
 
 
 def build(
     job: Job, parts: PartOf, store: ResultStore, plan: PlanFile, staged: Sequence[StagedFile], site: Site
 ) -> beam.Pipeline:
     """The pipeline, in reading order."""
-    provenance = Provenance(parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, job.options.decode.prompt)
+    options = job.options
+    provenance = Provenance(
+        parts.run_id, job.model.name, job.model.sha256, CODE_VERSION, options.decode.prompt, options.text
+    )
     pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
-    (
+    gathered = (
         [recognised(pipeline, job, parts, store, plan, site), pipeline | "TakenOver" >> beam.Create(staged)]
         | "AllResults" >> beam.Flatten()
         | "ByPart" >> beam.FlatMap(by_shard)
         | "GatherByPart" >> beam.GroupByKey()
-        | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan, store, site))
     )
+    gathered | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan, store, site))
+    if shown := unredacted(job, parts):
+        plain = replace(provenance, text=replace(options.text, redaction=None))
+        gathered | "AssembleUnredacted" >> beam.ParDo(AssemblePart(shown, plain, plan, store, site))
+    if options.redact_audio:
+        folder = storage.normalise(options.redact_audio)
+        (
+            gathered
+            | "FindMutings" >> beam.ParDo(FindMutings(provenance, plan, store, site))
+            | "SpreadMutings" >> beam.Reshuffle()
+            | "MuteAudio" >> beam.ParDo(MuteAudio(folder, options.asset_timeout_s, site))
+        )
     return pipeline
+
+
+def unredacted(job: Job, parts: PartOf) -> PartOf | None:
+    """The same parts in the place where nothing is hidden; None where there is none."""
+    folder = job.options.unredacted_output
+    return replace(parts, output=storage.normalise(folder)) if folder else None
 
 
 def recognised(
@@ -197,24 +192,16 @@ def recognised(
     return [first.holding, rescued, *ends, *earlier] | "AllHeard" >> beam.Flatten()
 
 
-def edits_of(job: Job, finished: set[str], kept_old: set[str]) -> dict[tuple[str, str], PartEdits]:
-    """What changes in parts of earlier runs."""
-    edits: dict[tuple[str, str], PartEdits] = {}
+def transcribe_alone(job: Job, parts: PartOf, store: ResultStore, plan: PlanFile) -> None:
+    """Recognises the assets of a plan, and stages what is heard."""
+    pipeline = beam.Pipeline(options=beam_options(job.options.beam_args))
+    recognised(pipeline, job, parts, store, plan, site_in(job, parts))
+    run_to_end(pipeline)
 
-    def edit(table: str, part: str) -> PartEdits:
-        return edits.setdefault((table, part), PartEdits())
 
-    for uri in [*(item.asset.uri for item in job.plan.work if item.asset.uri in finished), *job.plan.removed]:
-        if (done := job.history.done.get(uri)) and uri not in kept_old:
-            for table in ("transcripts", "segments", "words"):
-                edit(table, done.part).gone.add(uri)
-        if failed := job.history.failed.get(uri):
-            edit("failures", failed.done.part).gone.add(uri)
-    for asset in job.plan.touched:
-        edit("transcripts", job.history.done[asset.uri].part).touched[asset.uri] = asset.modified_at_us
-        if failed := job.history.failed.get(asset.uri):
-            edit("failures", failed.done.part).touched[asset.uri] = asset.modified_at_us
-    return edits
+def site_in(job: Job, parts: PartOf) -> Site:
+    """What the steps of this run are told."""
+    return replace(site_of(job.options.beam_args, job.runner, parts), seal=seal_of(job.options.text))
 
 
 def parser(command_name: str = "transcribe") -> Parser:
@@ -232,7 +219,10 @@ def command(argv: Sequence[str]) -> int:
     """`beamscribe transcribe`. Returns the exit status; raises BeamscribeError before any work is done."""
     started_at = datetime.now(UTC)
     checked = check(transcribe_options(parser(), argv))
-    with stopping.on_signals() as stop, claimed(checked.output) as held:
+    with stopping.on_signals() as stop, contextlib.ExitStack() as outputs:
+        held = outputs.enter_context(claimed(checked.output))
+        if folder := checked.options.unredacted_output:
+            outputs.enter_context(claimed(storage.normalise(folder)))
         job = make_plan(checked)
         try:
             row = execute(job, started_at, held, stop)

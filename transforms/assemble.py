@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
-from model.recognizer import Hypothesis, TimedWord
+from model.recognizer import Hypothesis
+from transforms.failures import failure_row, timestamp
 from transforms.guards import scene_of
 from transforms.heard import Failure, Heard, HeardTrack
 from transforms.invariants import violations
@@ -15,10 +17,15 @@ from transforms.pieces import Piece, pieces
 from transforms.recognize import LEVEL_FRAME_S
 from transforms.recognized import RecognizedWindow
 from transforms.rows import FailureRow, SegmentRow, TranscriptRow, WordRow
+from transforms.text.options import TextOptions, rules_of, secrets_of
+from transforms.text.talk import Said, Written, write
+from transforms.text.words import PlacedWord
 from transforms.windows import spans_samples, to_asset_s
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOISE_QUANTILE = 0.05
+AS_WRITTEN = TextOptions()
+# the rules of texts left nothing of what was said
+EMPTIED = "emptied"
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Provenance:
     code_version: str
     # what the model was told to expect
     prompt: str = ""
+    # what becomes of the model's text
+    text: TextOptions = AS_WRITTEN
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,11 @@ def assemble(heard: Heard, windows: Iterable[RecognizedWindow], provenance: Prov
             )  # a bug of ours
     failure = heard.failure or _model_failure(by_track.values())
     if failure and not (heard.usable and _anything_recognized(by_track.values())):
-        row = _failure_row(heard, failure, provenance, salvaged_s=0.0)
+        row = failure_row(heard, failure, 0.0, provenance.run_id, provenance.model_sha256)
         return AssetRows(heard.item.asset.uri, failures=(row,), keeps_old_version=failure.retriable)
-    failures = (_failure_row(heard, failure, provenance, heard.duration_s),) if failure else ()
+    failures: tuple[FailureRow, ...] = ()
+    if failure:
+        failures = (failure_row(heard, failure, heard.duration_s, provenance.run_id, provenance.model_sha256),)
     transcripts: list[TranscriptRow] = []
     segments: list[SegmentRow] = []
     words: list[WordRow] = []
@@ -107,50 +118,33 @@ def _anything_recognized(tracks: Iterable[Sequence[RecognizedWindow]]) -> bool:
     return not windows or any(window.hypothesis for window in windows)
 
 
-def _failure_row(heard: Heard, failure: Failure, provenance: Provenance, salvaged_s: float) -> FailureRow:
-    return FailureRow(
-        uri=heard.item.asset.uri,
-        stage=failure.stage,
-        error_type=failure.error_type,
-        message=failure.message,
-        retriable=failure.retriable,
-        attempts=heard.item.attempts,
-        salvaged_s=salvaged_s,
-        size_bytes=heard.item.asset.size_bytes,
-        source_modified_at=_timestamp(heard.item.asset.modified_at_us),
-        model_sha256=provenance.model_sha256,
-        config_hash=heard.item.config_hash,
-        run_id=provenance.run_id,
-        failed_at=datetime.now(UTC),
-    )
-
-
-def _timestamp(modified_at_us: int | None) -> datetime | None:
-    return None if modified_at_us is None else EPOCH + timedelta(microseconds=modified_at_us)
-
-
 def _segments(
     heard: Heard, track: HeardTrack, windows: Sequence[RecognizedWindow], provenance: Provenance
 ) -> tuple[list[SegmentRow], list[WordRow]]:
     """The segments of one channel and their words: in order, inside the asset, without overlap."""
-    rows: list[SegmentRow] = []
-    words: list[WordRow] = []
-    last_end_s = last_word_s = 0.0
+    found: list[tuple[RecognizedWindow, Piece]] = []
+    talk: list[Said] = []
+    last_word_s = 0.0
     for window in windows:
         if window.hypothesis is None:
             continue
         scene = scene_of(window.spans, window.speech, provenance.prompt)
         for piece in pieces(window.hypothesis, scene, window.flags):
-            row = _segment(heard, track, window, piece, provenance, len(rows), last_end_s)
-            last_end_s = row.end_s
-            rows.append(row)
-            for index, word in enumerate(piece.words):
-                start_s, end_s = _word_times(window, word, last_word_s)
-                last_word_s = end_s or last_word_s
-                words.append(
-                    WordRow(row.uri, row.channel, row.segment_index, index, start_s, end_s, word.word, word.probability)
-                )
-    return rows, words
+            words = []
+            for word in piece.words:
+                words.append(_in_asset(window, word, last_word_s))
+                last_word_s = words[-1].end_s or last_word_s
+            found.append((window, piece))
+            talk.append(Said(piece.raw_text, piece.edits, tuple(words), window.hypothesis.language))
+    rows: list[SegmentRow] = []
+    word_rows: list[WordRow] = []
+    written = write(talk, partial(rules_of, provenance.text), secrets_of(provenance.text))
+    for (window, piece), text in zip(found, written, strict=True):
+        rows.append(_segment(heard, track, window, piece, text, provenance, rows))
+        for index, word in enumerate(text.words):
+            key = (rows[-1].uri, rows[-1].channel, rows[-1].segment_index, index)
+            word_rows.append(WordRow(*key, word.start_s, word.end_s, word.word, word.probability))
+    return rows, word_rows
 
 
 def _segment(
@@ -158,42 +152,44 @@ def _segment(
     track: HeardTrack,
     window: RecognizedWindow,
     piece: Piece,
+    written: Written,
     provenance: Provenance,
-    index: int,
-    earliest_s: float,
+    before: Sequence[SegmentRow],
 ) -> SegmentRow:
     hypothesis = window.hypothesis
     assert hypothesis is not None  # a piece is of something that was recognised
+    earliest_s = before[-1].end_s if before else 0.0
     start_s = max(earliest_s, to_asset_s(window.spans, piece.start_s, at_end=False))
     rms_dbfs, snr_db = _levels(window.mean_squares, piece.start_s, piece.end_s)
+    emptied = {EMPTIED} if piece.text and not written.text else set()
     return SegmentRow(
         uri=heard.item.asset.uri,
         channel=track.channel,
         content_sha256=heard.content_sha256,
-        segment_index=index,
+        segment_index=len(before),
         start_s=start_s,
         end_s=max(start_s, to_asset_s(window.spans, piece.end_s, at_end=True)),
-        text=piece.text,
-        raw_text=piece.raw_text,
-        edits=list(piece.edits),
+        text=written.text,
+        raw_text=written.raw_text,
+        edits=[asdict(edit) for edit in written.edits],
         avg_logprob=hypothesis.avg_logprob,
         no_speech_prob=hypothesis.no_speech_prob,
         compression_ratio=hypothesis.compression_ratio,
         temperature=hypothesis.temperature,
         language=hypothesis.language,
-        flags=list(piece.flags),
+        flags=sorted({*piece.flags, *emptied}),
         rms_dbfs=rms_dbfs,
         snr_db=snr_db,
         run_id=provenance.run_id,
     )
 
 
-def _word_times(window: RecognizedWindow, word: TimedWord, earliest_s: float) -> tuple[float | None, float | None]:
-    """Times of a word in the asset, not before the end of the word before it; unknown where either is."""
+def _in_asset(window: RecognizedWindow, word: PlacedWord, earliest_s: float) -> PlacedWord:
+    """A word in seconds of the asset, not before the end of the word before it; unknown where either is."""
     if word.start_s is None or word.end_s is None:
-        return None, None
+        return replace(word, start_s=None, end_s=None)
     start_s = max(earliest_s, to_asset_s(window.spans, word.start_s, at_end=False))
-    return start_s, max(start_s, to_asset_s(window.spans, word.end_s, at_end=True))
+    return replace(word, start_s=start_s, end_s=max(start_s, to_asset_s(window.spans, word.end_s, at_end=True)))
 
 
 def _levels(squares: np.ndarray, start_s: float, end_s: float) -> tuple[float | None, float | None]:
@@ -217,8 +213,9 @@ def _transcript(
 ) -> TranscriptRow:
     text = " ".join(s.text for s in segments if s.text)
     hypotheses = [(w.hypothesis, spans_samples(w.spans)) for w in windows if w.hypothesis]
-    language, probability = (None, None) if not text else _spoken(track, hypotheses)
-    languages = {s.language for s in segments if s.text}
+    spoken = [s for s in segments if s.text or EMPTIED in s.flags]
+    language, probability = _spoken(track, hypotheses) if spoken else (None, None)
+    languages = {s.language for s in spoken}
     info = heard.info
     assert info is not None  # a transcript is of something that could be opened
     return TranscriptRow(
@@ -226,14 +223,14 @@ def _transcript(
         channel=track.channel,
         content_sha256=heard.content_sha256,
         size_bytes=heard.item.asset.size_bytes or 0,
-        source_modified_at=_timestamp(heard.item.asset.modified_at_us),
+        source_modified_at=timestamp(heard.item.asset.modified_at_us),
         etag=heard.etag,
         duration_s=heard.duration_s,
         speech_s=track.speech_s,
         sample_rate_hz=info.sample_rate_hz,
         channels=info.channels,
         codec=info.codec,
-        status="partial" if failure else "ok" if text else "no_speech",
+        status="partial" if failure else "ok" if spoken else "no_speech",
         language=language,
         language_probability=probability,
         text=text,

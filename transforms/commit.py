@@ -12,7 +12,7 @@ the old changes places with the table's. On object stores files are changed one 
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +30,9 @@ from transforms.rows import TIMESTAMP
 from transforms.tables import to_arrow, to_parquet
 
 # a reader that starts from transcripts finds all that belongs to them
-LAST_TABLES = ("transcripts", "runs")
+LAST_TABLES = ("transcripts", "features", "runs", "feature_runs")
+# of files that tables hold
+ENDINGS = (".parquet", ".tfrecord", ".json")
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,19 @@ def stage_file(path: str, data: bytes, n_rows: int) -> None:
         raise OSError(f"{path}: wrote {n_rows} rows and read back {found}")
 
 
-def commit(parts: PartOf, edits: Edits) -> None:
-    """Makes all that the run staged visible, and what it replaces invisible."""
+def commit(parts: PartOf, edits: Edits, gone: Iterable[str] = ()) -> None:
+    """Makes all that the run staged visible, and what it replaces invisible.
+
+    gone: files of tables that go, where the run has not staged others of their names.
+    """
     moves: list[tuple[str, str]] = []
     deletes: list[str] = []
     for (table, part), edit in edits.items():
         _edit(parts, table, part, edit, moves, deletes)
     staged = storage.join(parts.staging, "tables")
-    for info in storage.files_named(staged, ".parquet"):
+    for info in (info for ending in ENDINGS for info in storage.files_named(staged, ending)):
         moves.append((info.path, storage.join(parts.output, info.path.removeprefix(staged + "/"))))
+    deletes += sorted(set(gone) - {to for _, to in moves})
     journal = {"moves": moves, "deletes": deletes, "staging": parts.staging}
     storage.write_whole(storage.join(parts.output, STAGING, JOURNAL), json.dumps(journal).encode())
     recover(parts.output)

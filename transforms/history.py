@@ -25,8 +25,9 @@ class Done:
     size_bytes: int | None
     modified_at_us: int | None
     config_hash: str
-    model_sha256: str
-    # of transcripts only
+    # None: none was used
+    model_sha256: str | None
+    # not of failures
     content_sha256: str | None = None
     etag: str | None = None
     duration_s: float | None = None
@@ -53,10 +54,13 @@ class History:
         return {*self.done, *self.failed}
 
 
-def read_history(output: str) -> History:
-    """What earlier runs left in the tables below `output`. Transcripts of assets that then failed are `done` too."""
+def read_history(output: str, table: str = "transcripts") -> History:
+    """What earlier runs left in the tables below `output`. Rows of assets that then failed are `done` too.
+
+    table: the one that has a row for each asset that was done.
+    """
     done: dict[str, Done] = {}
-    for part, row in _rows(output, "transcripts", [*IDENTITY, "content_sha256", "duration_s"], ["etag"]):
+    for part, row in _rows(output, table, [*IDENTITY, "content_sha256", "duration_s"], ["etag"]):
         done[row["uri"]] = _done(part, row)
     failed: dict[str, FailedBefore] = {}
     for part, row in _rows(output, "failures", [*IDENTITY, "retriable", "attempts"]):

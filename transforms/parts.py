@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apache_beam as beam
 import pyarrow as pa
@@ -18,10 +18,16 @@ from transforms.results import Record, ResultStore, StagedFile, heard_of, read_s
 from transforms.site import Site
 from transforms.tables import ParquetBuffer, to_arrow
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
+
 # rows of a table that are held as objects
 HELD_ROWS = 1_000
 # rows of a row group
 GROUP_ROWS = 20_000
+TRANSCRIPT_TABLES = ("words", "segments", "failures", "transcripts")
 
 
 @dataclass(frozen=True)
@@ -72,13 +78,13 @@ def _status(asset: AssetRows) -> str:
     return next((s for s in ("partial", "ok", "no_speech") if s in statuses), "failed")
 
 
-def total(receipts: Iterable[Receipt]) -> Receipt:
-    """The sum of receipts."""
-    sums: dict[str, Any] = {f.name: getattr(Receipt(), f.name) for f in fields(Receipt)}
+def total(receipts: Iterable[R], kind: type[R]) -> R:
+    """The sum of receipts of one kind, all of whose fields can be added and start from nothing."""
+    sums: dict[str, Any] = {f.name: getattr(kind(), f.name) for f in fields(kind)}
     for receipt in receipts:
         for name in sums:
             sums[name] += getattr(receipt, name)
-    return Receipt(**sums)
+    return kind(**sums)
 
 
 class AssemblePart(beam.DoFn):
@@ -102,7 +108,8 @@ class AssemblePart(beam.DoFn):
         items = {item.key: item for item in self._plan.items_of(shard)}
         results = read_staged(self._store, files, items)
         part = PartWriter(self._parts, shard)
-        receipt = total(self._added(part, item, results.pop(item.key, [])) for item in sorted(items.values(), key=_uri))
+        ordered = sorted(items.values(), key=_uri)
+        receipt = total((self._added(part, item, results.pop(item.key, [])) for item in ordered), Receipt)
         part.close()
         write_receipt(self._parts, shard, receipt)
         yield shard
@@ -149,13 +156,13 @@ class _Table:
 class PartWriter:
     """Writes the rows of one shard, a file a table. Rows come sorted; few of them are held at a time."""
 
-    def __init__(self, parts: PartOf, shard: int) -> None:
+    def __init__(self, parts: PartOf, shard: int, tables: Sequence[str] = TRANSCRIPT_TABLES) -> None:
         self._parts = parts
         self._shard = shard
-        self._tables = {table: _Table() for table in ("words", "segments", "failures", "transcripts")}
+        self._tables = {table: _Table() for table in tables}
 
-    def add(self, asset: AssetRows) -> None:
-        """Takes all rows of one asset."""
+    def add(self, asset: Any) -> None:
+        """Takes all rows of one asset: it has an attribute of the name of each table."""
         for name, table in self._tables.items():
             table.rows += getattr(asset, name)
             if len(table.rows) >= HELD_ROWS:
@@ -185,26 +192,26 @@ class PartWriter:
             table.group = []
 
 
-def write_receipt(parts: PartOf, shard: int, receipt: Receipt) -> None:
+def write_receipt(parts: PartOf, shard: int, receipt: "DataclassInstance") -> None:
     """Says that a shard is staged, and what it holds."""
-    record = {f.name: getattr(receipt, f.name) for f in fields(Receipt)}
+    record = {f.name: getattr(receipt, f.name) for f in fields(receipt)}
     path = storage.join(parts.staging, "receipts", f"{shard:05d}.json")
     storage.write_whole(path, json.dumps(record).encode())
 
 
-def read_receipts(parts: PartOf) -> list[Receipt]:
+def read_receipts(parts: PartOf, kind: type[R]) -> list[R]:
     """The receipts of a run, by shard."""
     receipts = []
     for info in storage.files_named(storage.join(parts.staging, "receipts"), ".json"):
         record = json.loads(storage.read_whole(info.path))
-        receipts.append(Receipt(**{**record, "kept_old": tuple(record["kept_old"])}))
+        receipts.append(kind(**{**record, "kept_old": tuple(record["kept_old"])}))
     return receipts
 
 
-def staged_uris(parts: PartOf) -> set[str]:
-    """The assets whose rows the run has staged."""
+def staged_uris(parts: PartOf, tables: Sequence[str] = ("transcripts", "failures")) -> set[str]:
+    """The assets whose rows the run has staged. tables: one of them has a row of each."""
     uris: set[str] = set()
-    for table in ("transcripts", "failures"):
+    for table in tables:
         for info in storage.files_named(storage.join(parts.staging, "tables", table), ".parquet"):
             uris.update(read_column(info.path, "uri"))
     return uris

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from model.recognizer import Hypothesis, TimedText, TimedWord
+from model.recognizer import Hypothesis, TimedText
 from transforms.guards import (
     UNBELIEVED_NO_SPEECH_PROB,
     Scene,
@@ -16,6 +15,8 @@ from transforms.guards import (
     uncovered,
 )
 from transforms.loops import repeats_cut
+from transforms.text.edits import Edit, apply_edits
+from transforms.text.words import PlacedWord
 
 # set by the second pass where a repetition was heard again in each part of the window alone
 REPEATED_SPEECH = "repeated_speech"
@@ -30,10 +31,11 @@ class Piece:
     end_s: float
     text: str
     raw_text: str
-    # what the rules changed: {rule, start, end, before, after} in characters of the text so far
-    edits: tuple[dict[str, Any], ...]
+    # what the rules cut out of the raw text, which gives the text
+    edits: tuple[Edit, ...]
     flags: tuple[str, ...]
-    words: tuple[TimedWord, ...]
+    # in characters of the raw text, timed in seconds of the window
+    words: tuple[PlacedWord, ...]
 
 
 def verdict_of(hypothesis: Hypothesis, scene: Scene, flags: Sequence[str]) -> Verdict:
@@ -100,19 +102,21 @@ def _cut(segment: TimedText, ranges: Sequence[tuple[int, int]], rule: str, flags
     """The piece without character ranges of its text, told of in `edits`, the last range first."""
     text, edits = segment.text, []
     for start, end in reversed([r for r in ranges if r[1] > r[0]]):
-        edits.append({"rule": rule, "start": start, "end": end, "before": text[start:end], "after": ""})
-        text = text[:start] + text[end:]
-    kept = tuple(word for word, place in _placed(segment) if not any(a <= place < b for a, b in ranges))
-    stripped = text.strip()
-    if stripped != text:
-        edits.append({"rule": rule, "start": 0, "end": len(text), "before": text, "after": stripped})
-    return Piece(segment.start_s, segment.end_s, stripped, segment.text, tuple(edits), tuple(flags), kept)
+        edits.append(Edit(rule, start, end, text[start:end], ""))
+        text = apply_edits(text, edits[-1:])
+    for start, end in ((len(text.rstrip()), len(text)), (0, len(text.rstrip()) - len(text.strip()))):
+        if start < end:
+            edits.append(Edit(rule, start, end, text[start:end], ""))
+            text = apply_edits(text, edits[-1:])
+    kept = tuple(word for word in _placed(segment) if not any(a <= word.start < b for a, b in ranges))
+    return Piece(segment.start_s, segment.end_s, text, segment.text, tuple(edits), tuple(flags), kept)
 
 
-def _placed(segment: TimedText) -> Iterator[tuple[TimedWord, int]]:
-    """Each word and where in the text it begins; words come in order and make up the text."""
+def _placed(segment: TimedText) -> Iterator[PlacedWord]:
+    """Each word, in its place in the text; words come in order and make up the text."""
     at = 0
-    for word in segment.words:
-        at = max(at, segment.text.find(word.word, at))
-        yield word, at
-        at += len(word.word)
+    for timed in segment.words:
+        at = max(at, segment.text.find(timed.word, at))
+        end = min(at + len(timed.word), len(segment.text))
+        yield PlacedWord(min(at, end), end, timed.word, timed.start_s, timed.end_s, timed.probability)
+        at = end

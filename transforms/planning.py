@@ -23,7 +23,8 @@ class Version:
 
     # that can change a row
     options: Mapping[str, Any]
-    model_sha256: str
+    # None: no model is used
+    model_sha256: str | None
     code_version: str
 
 
@@ -74,10 +75,23 @@ class _Sorted:
 
 
 def config_hash(options: Mapping[str, Any], asset: Asset | None = None) -> str:
-    """Hash of every option that can change a row, with what a manifest asks of this asset alone."""
+    """Hash of every option that can change a row, with what a manifest asks of this asset alone.
+
+    What is done to texts after recognition (`text`) has a hash of its own, which follows after a hyphen.
+    """
     tracks = [asdict(track) for track in asset.tracks] if asset else []
-    canonical = json.dumps({"options": options, "tracks": tracks}, sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    heard = {name: value for name, value in options.items() if name != "text"}
+    return with_text(_hash({"options": heard, "tracks": tracks})[:16], options.get("text"))
+
+
+def with_text(key: str, text: Mapping[str, Any] | None) -> str:
+    """A configuration hash with other options of texts; None: nothing is done to them."""
+    heard = key.split("-")[0]
+    return f"{heard}-{_hash(text)[:8]}" if text else heard
+
+
+def _hash(what: Any) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def plan_work(

@@ -177,19 +177,27 @@ def load_once(use: ModelUse) -> Recognizer:
     key = (planned.sha256, use.options, use.batch_windows)
     with _loading:
         if key not in _loaded:
-            here = resolve_model(planned.name)
-            if here.sha256 != planned.sha256:
-                raise BeamscribeError(
-                    f"model {planned.name} has sha256 {here.sha256} on this worker and {planned.sha256} where the run "
-                    "was planned; install the same weights, or pin a revision"
-                )
-            recognizer = load_recognizer(here, use.options, _batch_windows_here(use))
+            recognizer = load_recognizer(on_this_worker(planned), use.options, _batch_windows_here(use))
             # the first call traces and compiles: done here, it is not counted as inference
             recognizer.warm_up()
             _loaded.clear()
             _loaded[key] = recognizer
             log.info("%s is loaded in process %d", planned.name, os.getpid())
         return _loaded[key]
+
+
+def on_this_worker(planned: ModelFiles) -> ModelFiles:
+    """The model's own files of this machine.
+
+    Raises BeamscribeError where the name leads here to other weights than where the run was planned.
+    """
+    here = resolve_model(planned.name)
+    if here.sha256 != planned.sha256:
+        raise BeamscribeError(
+            f"model {planned.name} has sha256 {here.sha256} on this worker and {planned.sha256} where the run "
+            "was planned; install the same weights, or pin a revision"
+        )
+    return here
 
 
 def _batch_windows_here(use: ModelUse) -> int:

@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from transforms.assets import Asset, StagedWindows, channel_order
 from transforms.heard import Heard
 from transforms.layout import RESULTS, STAGING
 from transforms.recognized import RecognizedWindow
+from transforms.seal import Seal
 
 ENDING = ".results"
 # what a file begins with; another layout gets another number
@@ -55,7 +56,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         return self.window_index >= 0
 
 
-def work_key(asset: Asset, config_hash: str, model_sha256: str, code_version: str) -> str:
+def work_key(asset: Asset, config_hash: str, model_sha256: str | None, code_version: str) -> str:
     """Names one version of an asset under one configuration, model and code: [32 hexadecimal digits]."""
     what = [asset.uri, asset.size_bytes, asset.modified_at_us, config_hash, model_sha256, code_version]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
@@ -64,26 +65,36 @@ def work_key(asset: Asset, config_hash: str, model_sha256: str, code_version: st
 def window_record(window: RecognizedWindow, key: str) -> Record:
     """A window to be staged."""
     passing = window.hypothesis is None
-    return Record(window.uri, key, window.window_index, window.channel, (), _pack(window), passing)
+    return Record(window.uri, key, window.window_index, window.channel, (), pack(window), passing)
 
 
 def heard_record(heard: Heard) -> Record:
-    """An asset to be staged. Its path stays out: it may hold bytes that are no text, and its rows do not need it."""
-    item = heard.item
+    """An asset to be staged."""
     n_windows = tuple((track.channel, track.n_windows) for track in heard.tracks)
-    bare = replace(heard, item=replace(item, asset=replace(item.asset, path=""), staged=StagedWindows()))
+    return end_record(heard, n_windows, bare(heard))
+
+
+def bare(heard: Heard) -> Heard:
+    """Without its path, which may hold bytes that are no text, and without what was staged: its rows need neither."""
+    item = heard.item
+    return replace(heard, item=replace(item, asset=replace(item.asset, path=""), staged=StagedWindows()))
+
+
+def end_record(heard: Heard, n_windows: tuple[tuple[int | None, int], ...], result: Any) -> Record:
+    """Says that an asset was read to its end. result: a dataclass of all that was made of it but for its windows."""
+    item = heard.item
     passing = heard.failure is not None and heard.failure.retriable
-    return Record(item.asset.uri, item.key, -1, None, n_windows, _pack(bare), passing)
+    return Record(item.asset.uri, item.key, -1, None, n_windows, pack(result), passing)
 
 
 def window_of(record: Record) -> RecognizedWindow:
     """The window that `window_record` packed."""
-    return _unpack(record.payload, RecognizedWindow)
+    return unpack(record.payload, RecognizedWindow)
 
 
 def heard_of(record: Record) -> Heard:
     """What `heard_record` packed."""
-    return _unpack(record.payload, Heard)
+    return unpack(record.payload, Heard)
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,8 @@ class ResultStore:
     """The folder of the results below an output."""
 
     output: str
+    # what closes the results themselves; None: they may be read by anybody who can read the output
+    seal: Seal | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> str:
@@ -110,11 +123,13 @@ class ResultStore:
         """Stages records, one or more, as one file: its path. They are durable when this returns."""
         keys = sorted({record.key[:NAME_DIGITS] for record in records})
         path = storage.join(self.folder, "-".join([*keys[:MAX_NAMED], uuid.uuid4().hex]) + ENDING)
+        if self.seal:
+            records = [msgspec.structs.replace(r, payload=self.seal.close(r.payload)) for r in records]
         storage.write_whole(path, MAGIC + msgspec.msgpack.encode(records))
         return path
 
     def read(self, path: str) -> list[Record]:
-        """The records of a file; none where it is not whole, or of another layout."""
+        """The records of a file; none where it is not whole, of another layout, or closed with another key."""
         try:
             data = storage.read_whole(path)
         except FileNotFoundError:
@@ -122,9 +137,15 @@ class ResultStore:
         if not data.startswith(MAGIC):
             return []
         try:
-            return msgspec.msgpack.decode(data[len(MAGIC) :], type=list[Record])
+            records = msgspec.msgpack.decode(data[len(MAGIC) :], type=list[Record])
         except msgspec.DecodeError:
             return []
+        return self._opened(records) if self.seal else records
+
+    def _opened(self, records: Iterable[Record]) -> list[Record]:
+        assert self.seal is not None  # asked for where there is one
+        opened = [(record, self.seal.open(record.payload)) for record in records]
+        return [msgspec.structs.replace(r, payload=payload) for r, payload in opened if payload is not None]
 
     def read_all(self, paths: Iterable[str]) -> Iterator[tuple[str, list[Record]]]:
         """Paths with their records, in order, few of them ahead of time."""
@@ -222,11 +243,13 @@ def drop_results(store: ResultStore, wanted: set[str]) -> None:
     storage.delete(path for path, records in everything if not any(record.key in wanted for record in records))
 
 
-def _pack(result: Any) -> bytes:
+def pack(result: Any) -> bytes:
+    """A dataclass as the payload of a record; arrays in it become float32. `unpack` reads it back."""
     return zstandard.compress(msgspec.msgpack.encode(result, enc_hook=_array_to_bytes))
 
 
-def _unpack(payload: bytes, of_type: Any) -> Any:
+def unpack(payload: bytes, of_type: Any) -> Any:
+    """What `pack` packed."""
     return msgspec.msgpack.decode(zstandard.decompress(payload), type=of_type, dec_hook=_array_from_bytes)
 
 

@@ -51,7 +51,7 @@ class TranscriptRow:
         pa.float32(), "Probability of that language. Null where it was given, or the model knows only one."
     )
     text: str = column(pa.string(), "What was said. Empty where nothing was said.")
-    raw_text: str = column(pa.string(), "What the model wrote, before any rule changed it.")
+    raw_text: str = column(pa.string(), "What the model wrote, before any rule changed it, unless redacted.")
     avg_logprob: float | None = column(
         pa.float32(), "Mean natural-log probability of a token, over all segments. Null where there is none."
     )
@@ -76,9 +76,11 @@ class SegmentRow:
     start_s: float = column(SECONDS, "Where it starts, in seconds from the start of the asset.")
     end_s: float = column(SECONDS, "Where it ends, in seconds from the start of the asset.")
     text: str = column(pa.string(), "What was said.")
-    raw_text: str = column(pa.string(), "What the model wrote, before any rule changed it.")
+    raw_text: str = column(pa.string(), "What the model wrote, before any rule changed it, unless redacted.")
     edits: list[dict[str, Any]] = column(
-        EDITS, "What the rules changed, in order: characters [start, end) of the text so far, before and after."
+        EDITS,
+        "What the rules changed, in order: characters [start, end) of the text so far, before and after. Applied to "
+        "`raw_text` they give `text`. `before` is null where it was redacted. docs/text.md lists the rules.",
     )
     avg_logprob: float = column(pa.float32(), "Mean natural-log probability of a token, over the segment's window.")
     no_speech_prob: float | None = column(pa.float32(), "The model's probability that the window holds no speech.")
@@ -105,7 +107,10 @@ class WordRow:
     word_index: int = column(pa.int32(), "Position within the segment, from 0.")
     start_s: float | None = column(SECONDS, "Where it starts, in seconds from the start of the asset. Null: unknown.")
     end_s: float | None = column(SECONDS, "Where it ends, in seconds from the start of the asset. Null: unknown.")
-    word: str = column(pa.string(), "The word with its punctuation, as it stands in the segment's text.")
+    word: str = column(
+        pa.string(),
+        "The word with its punctuation, as it stands in the segment's text; several where a rule wrote them together.",
+    )
     probability: float | None = column(pa.float32(), "Mean probability of its tokens. Null: unknown.")
 
 
@@ -122,7 +127,7 @@ class FailureRow:
     salvaged_s: float = column(SECONDS, "Audio that could be decoded all the same and is transcribed, in seconds.")
     size_bytes: int | None = column(pa.int64(), "Size of the file in bytes. Null where it could not be found.")
     source_modified_at: datetime | None = column(TIMESTAMP, "When the file was last modified, as its store says.")
-    model_sha256: str = column(pa.string(), "SHA-256 of the model's weights.")
+    model_sha256: str | None = column(pa.string(), "SHA-256 of the model's weights. Null where none was used.")
     config_hash: str = column(pa.string(), "Hash of every option that can change a row.")
     run_id: str = column(pa.string(), "The run that wrote this row; key of `runs`.")
     failed_at: datetime = column(TIMESTAMP, "When it failed.")

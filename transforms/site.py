@@ -3,9 +3,10 @@
 Beam hands its options to workers on some runners only, and none shares the memory of the process that started the run.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transforms import stopping, stores
+from transforms.seal import Seal
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Site:
     beam_args: tuple[str, ...] = ()
     # a file that is there from when the run was told to stop; None: the run is in this process
     stop_path: str | None = None
+    # closes what is staged where something in it is to be hidden; None: it may be read
+    seal: Seal | None = field(default=None, repr=False)
 
     def enter(self) -> None:
         """To be called in the set-up of a step."""

@@ -1,6 +1,6 @@
 """What the tables say of one asset: its transcripts, segments and, where they are known, words."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -64,17 +64,20 @@ class Spoken:
     segments: tuple[Segment, ...]
 
 
-def read_rows(path: str, columns: list[str], pattern: str = "*") -> Iterator[dict[str, Any]]:
+def read_rows(
+    path: str, columns: list[str], pattern: str = "*", may_lack: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Rows of one Parquet file whose `uri` matches a glob, a batch in memory at a time.
 
-    Raises BeamscribeError where the file is not a part of a table.
+    may_lack: columns that older versions did not write. Raises BeamscribeError where the file is not a part of a table.
     """
     try:
         with storage.open_read(path) as file:
             parquet = pq.ParquetFile(file)
             if missing := set(columns) - set(parquet.schema_arrow.names):
                 raise BeamscribeError(f"{path}: not a table of Beamscribe (no column {min(missing)}); name another DIR")
-            for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
+            known = [name for name in may_lack if name in parquet.schema_arrow.names]
+            for batch in parquet.iter_batches(BATCH_ROWS, columns=[*columns, *known]):
                 yield from (row for row in batch.to_pylist() if fnmatchcase(row["uri"], pattern))
     except (pa.ArrowException, OSError) as error:
         raise BeamscribeError(f"{path}: cannot be read as a table ({error}); move it elsewhere") from error

@@ -16,6 +16,7 @@ import zstandard
 from transforms import storage
 from transforms.assets import work_item
 from transforms.recognize import WindowTask
+from transforms.seal import Seal
 from transforms.windows import Span, Window
 
 # of a stretch: as many as the recogniser takes at once by default
@@ -45,8 +46,8 @@ class Stretch:
     path: str
 
 
-def write_stretch(folder: str, tasks: Sequence[WindowTask]) -> Stretch:
-    """Stages windows of one channel of one asset as a new file. It is complete when this returns."""
+def write_stretch(folder: str, tasks: Sequence[WindowTask], seal: Seal | None = None) -> Stretch:
+    """Stages windows of one channel of one asset as a new file, closed where there is a seal. Complete on return."""
     first = tasks[0]
     windows = [
         _Window(w.index, list(map(_pair, w.spans)), list(map(_pair, w.speech)), zstandard.compress(_bytes(w.samples)))
@@ -54,13 +55,18 @@ def write_stretch(folder: str, tasks: Sequence[WindowTask]) -> Stretch:
     ]
     packed = _Stretch(first.item.to_json(), first.channel, first.language, windows)
     path = storage.join(folder, f"{uuid.uuid4().hex}.stretch")
-    storage.write_whole(path, msgspec.msgpack.encode(packed))
+    data = msgspec.msgpack.encode(packed)
+    storage.write_whole(path, seal.close(data) if seal else data)
     return Stretch(path)
 
 
-def read_stretch(stretch: Stretch) -> Iterator[WindowTask]:
-    """The windows of a staged stretch, as they were."""
-    packed = msgspec.msgpack.decode(storage.read_whole(stretch.path), type=_Stretch)
+def read_stretch(stretch: Stretch, seal: Seal | None = None) -> Iterator[WindowTask]:
+    """The windows of a staged stretch, as they were. Raises OSError where another seal closed it."""
+    data = storage.read_whole(stretch.path)
+    opened = seal.open(data) if seal else data
+    if opened is None:
+        raise OSError(f"{stretch.path} was closed with another key")
+    packed = msgspec.msgpack.decode(opened, type=_Stretch)
     item = work_item(packed.item)
     for window in packed.windows:
         samples = np.frombuffer(zstandard.decompress(window.samples), "<f4").astype(np.float32, copy=False)

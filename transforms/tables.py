@@ -10,11 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.features.rows import FEATURE_TABLES
 from transforms.rows import EDITS, TABLES
 from transforms.score_rows import SCORE_TABLES
 
 ROW_GROUP_ROWS = 100_000
-ALL_TABLES = {**TABLES, **SCORE_TABLES}
+ALL_TABLES = {**TABLES, **SCORE_TABLES, **FEATURE_TABLES}
 
 
 @cache

@@ -1,7 +1,8 @@
 """Beam search over a batch of windows in one TensorFlow loop; greedy search is a beam of one.
 
 As in openai/whisper and CTranslate2: a hypothesis that ends leaves the beam, a window is done when as many
-hypotheses have ended as the beam is wide, and the best is the one with the highest log-probability a token.
+hypotheses have ended as the beam is wide, and the best is the one with the highest log-probability a token. With a
+vocabulary, what its terms are granted counts as log-probability in every choice, and in nothing that is handed back.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.whisper import network as whisper
+from model.whisper.biasing import N_PLAUSIBLE, Bias, Match, at_root, follow
 from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
 from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import softmax
@@ -49,6 +51,8 @@ class Hypotheses(NamedTuple):
     sum_logprobs: tf.Tensor
     # of [n_batch, n_hypotheses]
     progress: Progress
+    # of [n_batch, n_hypotheses]; empty without a vocabulary
+    match: Match | tuple[()]
 
 
 class Ended(NamedTuple):
@@ -62,6 +66,8 @@ class Ended(NamedTuple):
     lengths: tf.Tensor
     # [n_batch]
     sum_logprobs: tf.Tensor
+    # of [n_batch]; empty without a vocabulary
+    match: Match | tuple[()]
 
 
 class Searching(NamedTuple):
@@ -89,6 +95,7 @@ def search(
     beam_size: int,
     max_tokens: int,
     sot: Sot,
+    bias: Bias | None = None,
 ) -> Decoded:
     """The best transcript of each window.
 
@@ -99,9 +106,9 @@ def search(
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
-    beam, ended = _nothing_written(grammar, n_batch, max_tokens)
+    beam, ended = _nothing_written(grammar, bias, n_batch, max_tokens)
     logits = whisper.filled_logits(network, states[:, -1:])
-    beam, ended, _ = _extend(grammar, 0, limits, beam, ended, logits, beam_size)
+    beam, ended, _ = _extend(grammar, bias, 0, limits, beam, ended, logits, beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
 
     def is_searching(step: tf.Tensor, state: Searching, _: Ended) -> tf.Tensor:
@@ -115,7 +122,7 @@ def search(
         last = state.beam.tokens[:, :, step - 1]
         states, cache = whisper.decode(network, last, positions, visible, state.cache, state.context)
         logits = whisper.filled_logits(network, states)
-        beam, ended, parents = _extend(grammar, step, state.limits, state.beam, state.ended, logits, beam_size)
+        beam, ended, parents = _extend(grammar, bias, step, state.limits, state.beam, state.ended, logits, beam_size)
         visible = tf.gather(visible, parents, batch_dims=1)
         return step + 1, Searching(state.rows, state.limits, beam, ended, visible, cache, state.context), found
 
@@ -181,15 +188,19 @@ def no_speech_probabilities(network: Network, states: tf.Tensor, sot: Sot) -> tf
     return softmax(whisper.logits(network, at_sot))[:, 0, sot.no_speech]
 
 
-def _nothing_written(grammar: Grammar, n_batch: tf.Tensor, max_tokens: int) -> tuple[Hypotheses, Ended]:
+def _nothing_written(
+    grammar: Grammar, bias: Bias | None, n_batch: tf.Tensor, max_tokens: int
+) -> tuple[Hypotheses, Ended]:
     no_tokens = tf.fill([n_batch, 1, max_tokens], grammar.eot)
-    beam = Hypotheses(no_tokens, tf.zeros([n_batch, 1]), at_start(grammar, [n_batch, 1]))
+    match, of_ended = (at_root([n_batch, 1]), at_root([n_batch])) if bias else ((), ())
+    beam = Hypotheses(no_tokens, tf.zeros([n_batch, 1]), at_start(grammar, [n_batch, 1]), match)
     none = tf.zeros([n_batch], tf.int32)
-    return beam, Ended(none, no_tokens[:, 0], none, tf.fill([n_batch], -np.float32(np.inf)))
+    return beam, Ended(none, no_tokens[:, 0], none, tf.fill([n_batch], -np.float32(np.inf)), of_ended)
 
 
 def _extend(
     grammar: Grammar,
+    bias: Bias | None,
     step: tf.Tensor | int,
     limits: tf.Tensor,
     beam: Hypotheses,
@@ -201,7 +212,7 @@ def _extend(
 
     As many candidates end at most as there are parents, so of twice as many a full beam is left.
     """
-    candidates, parents = _candidates(grammar, step, beam, logits, 2 * beam_size)
+    candidates, parents = _candidates(grammar, bias, step, beam, logits, 2 * beam_size)
     ends = candidates.tokens[:, :, step] == grammar.eot
     best = tf.nest.map_structure(lambda tensor: tensor[:, :beam_size], candidates)
     ended = _collect(step, ended, best, ends[:, :beam_size], limits, beam_size)
@@ -211,18 +222,21 @@ def _extend(
 
 
 def _candidates(
-    grammar: Grammar, step: tf.Tensor | int, beam: Hypotheses, logits: tf.Tensor, n_best: int
+    grammar: Grammar, bias: Bias | None, step: tf.Tensor | int, beam: Hypotheses, logits: tf.Tensor, n_best: int
 ) -> tuple[Hypotheses, tf.Tensor]:
     """The likeliest hypotheses one token longer, best first, and their parents in the beam."""
-    options = continuations(grammar, beam.progress, logits, n_best)
+    options = continuations(grammar, beam.progress, logits, n_best, N_PLAUSIBLE if bias else 0)
     sum_logprobs = beam.sum_logprobs[..., None] + options.logprobs
-    best = tf.math.top_k(_flatten_beam(sum_logprobs), n_best)
+    match = follow(bias, beam.match, options.tokens) if bias and beam.match else ()
+    best = tf.math.top_k(_flatten_beam(_with_granted(sum_logprobs, match)), n_best)
     parents = best.indices // options.tokens.shape[-1]
     tokens = _pick(_flatten_beam(options.tokens), best.indices)
+    own = _pick(_flatten_beam(sum_logprobs), best.indices) if match else best.values
+    match = _pick(tf.nest.map_structure(_flatten_beam, match), best.indices)
     parent = _pick(beam, parents)
     is_new = tf.range(beam.tokens.shape[-1]) == step
     written = tf.where(is_new, tokens[..., None], parent.tokens)
-    return Hypotheses(written, best.values, advance(grammar, parent.progress, tokens)), parents
+    return Hypotheses(written, own, advance(grammar, parent.progress, tokens), match), parents
 
 
 def _collect(
@@ -237,24 +251,29 @@ def _collect(
     is_last, is_open = (step == limits - 1)[:, None], ((step < limits) & (ended.count < beam_size))[:, None]
     lengths = tf.where(ends, step, step + 1)
     counted = (ends | is_last) & (candidates.sum_logprobs > -np.inf) & is_open
-    scores = tf.where(counted, _score(candidates.sum_logprobs, lengths), -np.inf)
+    scores = tf.where(counted, _score(candidates, lengths), -np.inf)
     best = tf.argmax(scores, axis=-1, output_type=tf.int32)[:, None]
-    better = tf.reduce_max(scores, axis=-1) > _score(ended.sum_logprobs, ended.lengths)
+    better = tf.reduce_max(scores, axis=-1) > _score(ended, ended.lengths)
     count = ended.count + tf.reduce_sum(tf.cast(counted, tf.int32), axis=-1)
-    tokens, lengths, sum_logprobs = (
-        tf.squeeze(_pick(part, best), 1) for part in (candidates.tokens, lengths, candidates.sum_logprobs)
-    )
+    found = (candidates.tokens, lengths, candidates.sum_logprobs, candidates.match)
+    tokens, lengths, sum_logprobs, match = tf.nest.map_structure(lambda x: tf.squeeze(x, 1), _pick(found, best))
     return Ended(
         count,
         tf.where(better[:, None], tokens, ended.tokens),
         tf.where(better, lengths, ended.lengths),
         tf.where(better, sum_logprobs, ended.sum_logprobs),
+        tf.nest.map_structure(lambda new, old: tf.where(better, new, old), match, ended.match),
     )
 
 
-def _score(sum_logprobs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+def _score(hypotheses: Hypotheses | Ended, lengths: tf.Tensor) -> tf.Tensor:
     """What hypotheses are ranked by; end-of-text is not counted, as in both models of this search."""
-    return sum_logprobs / tf.cast(tf.maximum(lengths, 1), tf.float32)
+    ranked = _with_granted(hypotheses.sum_logprobs, hypotheses.match)
+    return ranked / tf.cast(tf.maximum(lengths, 1), tf.float32)
+
+
+def _with_granted(sum_logprobs: tf.Tensor, match: Match | tuple[()]) -> tf.Tensor:
+    return sum_logprobs + match.granted if match else sum_logprobs
 
 
 def _pick(tensors: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:

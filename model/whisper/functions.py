@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from model.whisper.audio import log_mel
+from model.whisper.biasing import Bias
 from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.grammar import Grammar
 from model.whisper.network import AudioContext, Network, audio_context, context_spec, encode, logits
@@ -30,14 +31,22 @@ def encode_function(network: Network) -> Callable[..., AudioContext]:
 
 
 def search_function(
-    network: Network, grammar: Grammar, n_prompt: int, sot: Sot, beam_size: int, max_tokens: int
+    network: Network,
+    grammar: Grammar,
+    n_prompt: int,
+    sot: Sot,
+    beam_size: int,
+    max_tokens: int,
+    bias: Bias | None = None,
 ) -> Callable[..., Decoded]:
     """Context, prompts [n_windows, n_prompt] and how many tokens are enough [n_windows] -> the best transcripts."""
     prompts, limits = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None], tf.int32)
 
     @tf.function(input_signature=[context_spec(network), prompts, limits])
     def search_batch(context: AudioContext, prompts: tf.Tensor, limits: tf.Tensor) -> Decoded:
-        return search(network, grammar, context, prompts, limits, beam_size=beam_size, max_tokens=max_tokens, sot=sot)
+        return search(
+            network, grammar, context, prompts, limits, beam_size=beam_size, max_tokens=max_tokens, sot=sot, bias=bias
+        )
 
     return search_batch
 

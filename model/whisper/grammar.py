@@ -67,16 +67,18 @@ def advance(grammar: Grammar, progress: Progress, tokens: tf.Tensor) -> Progress
     return Progress(tf.where(is_timestamp, after_timestamp, TEXT), tf.where(is_timestamp, tokens, progress.latest))
 
 
-def continuations(grammar: Grammar, progress: Progress, logits: tf.Tensor, n_best: int) -> Continuations:
+def continuations(
+    grammar: Grammar, progress: Progress, logits: tf.Tensor, n_best: int, n_text: int = 0
+) -> Continuations:
     """From logits [n_batch, n, at least n_vocab], at least the `n_best` likeliest next tokens, in no order.
 
-    Columns beyond the vocabulary have no meaning. Forbidden tokens may be among those found, with a log-probability of
-    minus infinity.
+    n_text: so many of text, where that is more. Columns beyond the vocabulary have no meaning. Forbidden tokens may be
+    among those found, with a log-probability of minus infinity.
     """
     phase = progress.phase[..., None]
     text = logits + grammar.text_penalty(logits.shape[-1])
     timestamps = logits[..., grammar.timestamp_begin : grammar.n_vocab] + _timestamp_penalty(grammar, progress)
-    best_text, best_timestamps = _best(text, n_best), tf.math.top_k(timestamps, n_best)
+    best_text, best_timestamps = _best(text, max(n_best, n_text)), tf.math.top_k(timestamps, n_best)
     # text that closed a segment is followed by the next segment or the end
     text_penalty = tf.where(phase == CLOSED, FORBIDDEN, 0.0)
     end = logits[..., grammar.eot, None]

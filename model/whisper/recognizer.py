@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from model.recognizer import (
 )
 from model.whisper.alignment import Aligner, TokenTimes
 from model.whisper.audio import HOP_SAMPLES
+from model.whisper.biasing import Bias, build_bias, vocabulary_trie
 from model.whisper.checkpoint import Checkpoint
 from model.whisper.decoding import LEAST_ROWS, Decoded, Sot
 from model.whisper.functions import encode_function, language_function, sample_function, search_function
@@ -83,10 +85,11 @@ class WhisperRecognizer:
         self._earlier = tokenizer.prompt_sequence(options.prompt)
         n_prompt = len(self._earlier) + len(tokenizer.sot_sequence("en", options.task))
         sot = Sot(len(self._earlier), tokenizer.no_speech)
-        self._search = search_function(network, grammar, n_prompt, sot, options.beam_size, options.max_tokens)
-        self._search_wider = None
+        bias = make_bias(checkpoint, tokenizer, options) if options.bias else None
+        search = partial(search_function, network, grammar, n_prompt, sot, max_tokens=options.max_tokens, bias=bias)
+        self._search, self._search_wider = search(options.beam_size), None
         if options.beam_size < RESCUE_BEAM_SIZE:
-            self._search_wider = search_function(network, grammar, n_prompt, sot, RESCUE_BEAM_SIZE, options.max_tokens)
+            self._search_wider = search(RESCUE_BEAM_SIZE)
         self._sample = sample_function(network, grammar, n_prompt, sot, N_DRAWS, options.max_tokens)
         self._max_tokens = options.max_tokens
         self._language_probs = language_function(network, tokenizer)
@@ -368,3 +371,8 @@ def make_grammar(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: D
         last_initial_timestamp=tokenizer.timestamp_begin + round(options.max_initial_timestamp_s / POSITION_S),
         suppress_tokens=checkpoint.suppress_tokens,
     )
+
+
+def make_bias(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> Bias:
+    """The vocabulary of the options for the search."""
+    return build_bias(vocabulary_trie(options.bias, tokenizer), checkpoint.dims.n_vocab)

@@ -14,6 +14,8 @@ MEND = "copy tokenizer.json from the model it was made from, such as openai/whis
 N_TIMESTAMPS = 1501
 # English-only models know the language tokens by name and have one token less; openai/whisper tells them by this too
 N_VOCAB_MULTILINGUAL = 51_865
+# scripts without spaces between words: Thai, Lao, Burmese, kana, Chinese characters
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 NO_SPEECH_NAMES = ("<|nospeech|>", "<|nocaptions|>")
 
 
@@ -49,11 +51,16 @@ class WhisperTokenizer:
         """What stands before start-of-transcript where the decoder is told what came before; nothing without it."""
         if not prompt.strip():
             return ()
-        return (self.sot_prev, *self.encode(prompt))
+        return (self.sot_prev, *self.encode(f" {prompt.strip()}"))
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The tokens of a text, written as Whisper writes it: after a space."""
-        return tuple(self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
+        """The tokens of a text as it stands, spaces at its ends kept."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def glued_tokens(self) -> list[int]:
+        """Tokens that begin with a letter or digit: after a token of a word they go on with it."""
+        texts = self._tokenizer.decode_batch([[token] for token in range(self.eot)], skip_special_tokens=False)
+        return [token for token, text in enumerate(texts) if text[:1].isalnum() and not UNSPACED.match(text)]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of the tokens, special and timestamp tokens left out, spaces at its ends kept."""

@@ -13,7 +13,7 @@ import soundfile
 
 from model import registry
 from model.errors import BeamscribeError
-from model.recognizer import DecodeOptions
+from model.recognizer import BiasPhrase, DecodeOptions
 from model.registry import TINY_EN_SHA256, ModelFiles, check_options, load_recognizer, resolve_model
 from tests.base_model import BASE_SHA256
 from tests.model.tiny_whisper import CONFIG, random_tensors, write_huggingface
@@ -171,6 +171,24 @@ def test_hub_name_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
         (MULTILINGUAL, DecodeOptions(max_tokens=446), [], "446 tokens a window are not possible"),
         (MULTILINGUAL, DecodeOptions(max_initial_timestamp_s=-1.0), [], "a first timestamp by -1.0 s is not possible"),
         (MULTILINGUAL, DecodeOptions(max_initial_timestamp_s=float("nan")), [], "a first timestamp by nan s"),
+        (
+            ENGLISH,
+            DecodeOptions(bias=(BiasPhrase("Avonlea"), BiasPhrase(" "))),
+            [],
+            "a term of the vocabulary is empty",
+        ),
+        (
+            ENGLISH,
+            DecodeOptions(bias=(BiasPhrase("Avonlea", 0.0),)),
+            [],
+            "the term 'Avonlea' cannot have the weight 0.0: give one above 0",
+        ),
+        (
+            ENGLISH,
+            DecodeOptions(bias=(BiasPhrase("Avonlea", float("nan")),)),
+            [],
+            "the term 'Avonlea' cannot have the weight nan",
+        ),
     ],
 )
 def test_options_that_a_model_cannot_honour(
@@ -182,7 +200,7 @@ def test_options_that_a_model_cannot_honour(
 
 
 def test_options_that_a_model_can_honour() -> None:
-    check_options(ENGLISH, DecodeOptions(beam_size=1), ["en", None])
+    check_options(ENGLISH, DecodeOptions(beam_size=1, bias=(BiasPhrase("New York", 0.5),)), ["en", None])
     check_options(MULTILINGUAL, DecodeOptions(task="translate", max_tokens=445), [None, "haw", "hi", "en"])
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,21 +9,13 @@ import tensorflow as tf
 
 from model.whisper import decoding
 from model.whisper.decoding import Decoded, Sot, read_prompt, search
-from model.whisper.grammar import advance, at_start, continuations
 from model.whisper.network import AudioContext, Network, logits
+from tests.model.plain_search import MAX_TOKENS, plain_search
 from tests.model.whisper_helpers import TINY, TINY_NO_SPEECH, TINY_SOT, random_context, random_network
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
 
-MAX_TOKENS = 12
 SEEDS = (0, 2, 3, 4)
 PROMPTS = np.array([[TINY_SOT, 22], [TINY_SOT, 23], [TINY_SOT, 22]], np.int32)
-
-
-class Plain(NamedTuple):
-    """A hypothesis of the search in plain Python."""
-
-    tokens: tuple[int, ...]
-    logprob: float
 
 
 def rows_of(context: AudioContext, rows: list[int]) -> AudioContext:
@@ -52,50 +43,6 @@ def graph_search(
 ) -> Decoded:
     run = compiled_search(beam_size)
     return run(random_network(seed).parameters, context, tf.constant(prompts), tf.constant(limits[: len(prompts)]))
-
-
-@tf.function
-def read(parameters: dict[str, tf.Tensor], context: AudioContext, tokens: tf.Tensor) -> tf.Tensor:
-    """Scores of what follows each of the tokens of one window."""
-    network = Network(TINY, parameters)
-    states, _ = read_prompt(network, tokens, context)
-    return logits(network, states)[0]
-
-
-def plain_reader(network: Network, context: AudioContext) -> Callable[[list[int], int], dict[int, float]]:
-    """Tokens of one window and how many of them are the prompt -> token -> log-probability of the next."""
-
-    def next_logprobs(tokens: list[int], n_prompt: int) -> dict[int, float]:
-        # what comes after a token does not change what is read there, so one length does for all
-        padded = tokens + [0] * (n_prompt + MAX_TOKENS - len(tokens))
-        progress = at_start(GRAMMAR, [])
-        for token in tokens[n_prompt:]:
-            progress = advance(GRAMMAR, progress, tf.constant(token))
-        scores = read(network.parameters, context, tf.constant([padded]))[len(tokens) - 1]
-        found = continuations(GRAMMAR, progress, scores, n_best=15)
-        pairs = zip(found.tokens.numpy().tolist(), found.logprobs.numpy().tolist(), strict=True)
-        return {token: logprob for token, logprob in pairs if np.isfinite(logprob)}
-
-    return next_logprobs
-
-
-def plain_search(network: Network, context: AudioContext, prompt: list[int], beam_size: int) -> Plain:
-    next_logprobs = plain_reader(network, context)
-    beam, ended = [Plain((), 0.0)], []
-    for step in range(MAX_TOKENS):
-        candidates = [
-            Plain((*old.tokens, token), old.logprob + logprob)
-            for old in beam
-            for token, logprob in next_logprobs([*prompt, *old.tokens], len(prompt)).items()
-        ]
-        candidates = sorted(candidates, key=lambda candidate: -candidate.logprob)[: 2 * beam_size]
-        is_last = step == MAX_TOKENS - 1
-        ended += [new for new in candidates[:beam_size] if new.tokens[-1] == GRAMMAR.eot or is_last]
-        beam = [new for new in candidates if new.tokens[-1] != GRAMMAR.eot][:beam_size]
-        if len(ended) >= beam_size:
-            break
-    without_end = [Plain(tuple(t for t in one.tokens if t != GRAMMAR.eot), one.logprob) for one in ended]
-    return max(without_end, key=lambda one: one.logprob / len(one.tokens))
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])

@@ -120,3 +120,26 @@ def test_broken_tokenizer_is_named(tmp_path: Path, content: str | None, message:
         WhisperTokenizer(tmp_path)
     assert str(tmp_path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_text_becomes_tokens_and_text_again(folder: Path) -> None:
+    tokenizer = WhisperTokenizer(folder)
+    for text in (" Avonlea", "Avonlea", " Zoë's 東京 \u2013 ok "):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_tokens_that_go_on_with_a_word(folder: Path) -> None:
+    tokenizer = WhisperTokenizer(folder)
+    glued = set(tokenizer.glued_tokens())
+    for text, is_glued in [
+        ("s", True),
+        ("9", True),
+        ("é", True),
+        (" s", False),
+        ("'s", False),
+        (",", False),
+        ("の", False),
+    ]:
+        [token] = tokenizer.encode(text)
+        assert (token in glued) == is_glued, text
+    assert max(glued) < tokenizer.eot

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.options import transcribe_options
-from pipelines.run_rows import _without_secrets
+from pipelines.run_rows import without_secrets
 from pipelines.transcribe import parser
 from tests.conftest import REPOSITORY
 
@@ -108,7 +108,7 @@ def test_channels_are_one_set_however_they_are_written():
 
 def test_credentials_are_not_recorded():
     args = ["--s3_secret_access_key=abc", "--s3_access_key_id", "def", "--region=eu", "--azure_connection_string=ghi"]
-    assert _without_secrets(args) == [
+    assert without_secrets(args) == [
         "--s3_secret_access_key=…",
         "--s3_access_key_id",
         "…",

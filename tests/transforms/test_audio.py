@@ -220,7 +220,7 @@ def test_a_header_alone_is_no_silence(voice):
 
 @pytest.mark.parametrize(
     "encoding",
-    "WAV RF64 W64 AIFF CAF AU FLAC mp3 mp3-in-wav faststart matroska webm asf adpcm".split(),  # noqa: SIM905
+    "WAV RF64 W64 AIFF CAF AU FLAC mp3 mp3-in-wav faststart matroska webm asf adpcm".split(),
 )
 def test_a_cut_file_delivers_what_it_holds_and_is_called_truncated(voice, encoding):
     rate_hz, original = 48_000, voice(48_000)

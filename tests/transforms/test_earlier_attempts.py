@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from tests.transforms.test_results import heard, window
-from transforms import listen
+from transforms import read_items
 from transforms.assets import StagedWindows
-from transforms.listen import ReadItems, with_earlier_attempts
 from transforms.plan_files import in_ranges, write_plan
+from transforms.read_items import ReadItems, with_earlier_attempts
 from transforms.results import ResultStore, heard_record, window_record
 from transforms.site import Site
 
@@ -40,7 +40,7 @@ def test_failure_in_passing_is_tried_again(tmp_path):
 
 
 def test_worker_looks_once_and_does_not_take_its_own_for_earlier(tmp_path, monkeypatch):
-    monkeypatch.setattr(listen, "_indexes", {})
+    monkeypatch.setattr(read_items, "_indexes", {})
     store = ResultStore(str(tmp_path))
     plan = write_plan(str(tmp_path / "plan.jsonl"), in_ranges([ITEM], 1), 1)
     for _ in range(2):
@@ -49,7 +49,7 @@ def test_worker_looks_once_and_does_not_take_its_own_for_earlier(tmp_path, monke
         (item,) = step.process(0)
         assert item.staged == StagedWindows()
         store.write([window_record(window(0, 0), ITEM.key)])
-    monkeypatch.setattr(listen, "_indexes", {})
+    monkeypatch.setattr(read_items, "_indexes", {})
     step = ReadItems(plan, store, Site())
     step.setup()
     staged, item = step.process(0)

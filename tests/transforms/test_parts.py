@@ -80,12 +80,12 @@ def test_retry_writes_the_same_again(tmp_path):
     element = (0, [StagedFile(store.write([record]), (0,)) for record in records(heard(2))])
     for _ in range(2):
         assert list(AssemblePart(parts, PROVENANCE, plan, store, Site()).process(element)) == [0]
-        (receipt,) = read_receipts(parts)
+        (receipt,) = read_receipts(parts, Receipt)
         assert (receipt.assets, receipt.ok, receipt.transcripts, receipt.unfinished) == (1, 1, 1, 0)
         assert len(pq.read_table(parts.staged("transcripts", parts.name(0)))) == 1
 
 
 def test_receipts_add_up():
-    assert total([]) == Receipt()
-    both = total([Receipt(assets=1, kept_old=("a",)), Receipt(assets=2, rescue_s=0.5, kept_old=("b",))])
+    assert total([], Receipt) == Receipt()
+    both = total([Receipt(assets=1, kept_old=("a",)), Receipt(assets=2, rescue_s=0.5, kept_old=("b",))], Receipt)
     assert (both.assets, both.rescue_s, both.kept_old) == (3, 0.5, ("a", "b"))

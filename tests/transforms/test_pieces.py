@@ -3,6 +3,7 @@
 from model.recognizer import Hypothesis, TimedText, TimedWord
 from transforms.guards import Scene
 from transforms.pieces import pieces
+from transforms.text.edits import Edit, apply_edits
 
 SCENE = Scene(20.0, ((0.0, 8.0), (12.0, 20.0)))
 
@@ -36,9 +37,7 @@ def test_loop_is_cut_out_with_its_words():
     looping, other = found
     assert (looping.text, looping.flags) == ("So. Thank you. Bye.", ("ngram_loop",))
     assert [word.word for word in looping.words] == ["So.", "Thank", "you.", "Bye."]
-    assert looping.edits == (
-        {"rule": "ngram_loop", "start": 13, "end": 46, "before": ". Thank you. Thank you. Thank you", "after": ""},
-    )
+    assert looping.edits == (Edit("ngram_loop", 13, 46, ". Thank you. Thank you. Thank you", ""),)
     assert (other.text, other.raw_text) == ("And on.", "And on.")
 
 
@@ -47,8 +46,8 @@ def test_edits_lead_from_the_raw_text_to_the_text():
     (piece, _) = pieces(hypothesis((0.0, 8.0, text)), SCENE, ())
     edited = piece.raw_text
     for edit in piece.edits:
-        assert edited[edit["start"] : edit["end"]] == edit["before"]
-        edited = edited[: edit["start"]] + edit["after"] + edited[edit["end"] :]
+        assert edited[edit.start : edit.end] == edit.before
+        edited = apply_edits(edited, [edit])
     assert edited == piece.text == "one two three. And. la"
 
 
@@ -67,7 +66,7 @@ def test_text_in_a_pause_goes_where_the_model_does_not_believe_it():
     unsure = hypothesis((0.0, 8.0, "Hello."), (9.0, 11.0, "Thanks."), (12.0, 20.0, "Bye."), no_speech_prob=0.7)
     dropped = pieces(unsure, SCENE, ())[1]
     assert (dropped.text, dropped.raw_text, dropped.words) == ("", "Thanks.", ())
-    assert [edit["rule"] for edit in dropped.edits] == ["outside_speech"]
+    assert [edit.rule for edit in dropped.edits] == ["outside_speech"]
 
 
 def test_text_that_the_model_believes_in_no_way_goes():
@@ -76,7 +75,7 @@ def test_text_that_the_model_believes_in_no_way_goes():
     assert [(p.text, p.raw_text, p.flags) for p in found] == [
         ("", "Thanks for watching.", ("low_logprob", "rescued", "unbelieved"))
     ]
-    assert [edit["rule"] for edit in found[0].edits] == ["unbelieved"]
+    assert [edit.rule for edit in found[0].edits] == ["unbelieved"]
     for believed in ({"avg_logprob": -0.9}, {"no_speech_prob": 0.1}, {"no_speech_prob": None}):
         (piece,) = pieces(hypothesis((0.0, 20.0, "Well."), **(unsure | believed)), SCENE, ())
         assert piece.text == "Well."

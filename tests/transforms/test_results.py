@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ from transforms.results import (
     window_record,
     work_key,
 )
+from transforms.seal import Seal
 from transforms.windows import Span
 
 ASSET = Asset("call.wav", "call.wav", 1000, 1_790_000_000_123_456)
@@ -167,3 +169,15 @@ def test_results_go_when_nobody_wants_them_any_more(store):
     drop_results(store, set())
     assert store.paths() == []
     assert not Path(store.folder).exists()
+
+
+def test_sealed_results_are_for_who_has_the_key(tmp_path):
+    sealed, other, open_ = (ResultStore(str(tmp_path), seal) for seal in (Seal(b"a" * 32), Seal(b"b" * 32), None))
+    path = sealed.write([window_record(window(0), "k"), heard_record(heard())])
+    assert as_text(window_of(sealed.read(path)[0])) == as_text(window(0))
+    assert find_results(sealed, ["k"]).windows == {"k": StagedWindows(((None, 0),), ((0, 2), (1, 0)))}
+    assert other.read(path) == []
+    assert find_results(other, ["k"]).windows == {}
+    for record in open_.read(path):
+        with pytest.raises(zstandard.ZstdError):
+            window_of(record)

@@ -1,5 +1,7 @@
 """Long recordings, divided."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from transforms.assets import Asset, StagedWindows, WorkItem
 from transforms.heard import Heard
 from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions
 from transforms.recognize import ModelUse, WindowTask
+from transforms.seal import Seal
 from transforms.site import Site
 from transforms.speech import SpeechOptions
 from transforms.stretches import read_stretch, write_stretch
@@ -25,15 +28,25 @@ def as_text(task):
     return repr((task.item, task.channel, task.language, task.window.index, task.window.spans, task.window.speech))
 
 
-def test_windows_come_back_to_the_last_bit(tmp_path):
+@pytest.mark.parametrize("seal", [None, Seal(b"k" * 32)], ids=["open", "sealed"])
+def test_windows_come_back_to_the_last_bit(tmp_path, seal):
     spans = (Span(5, 805), Span(1000, 1100))
     samples = np.random.default_rng(7).normal(0, 1, (3, 900)).astype(np.float32)
     samples[0, 0] = np.float32(1e-40)
     tasks = [WindowTask(ITEM, 1, Window(i + 4, spans, spans[:1], samples[i][: 900 - i]), "de") for i in range(3)]
-    back = list(read_stretch(write_stretch(str(tmp_path), tasks)))
+    back = list(read_stretch(write_stretch(str(tmp_path), tasks, seal), seal))
     assert list(map(as_text, back)) == list(map(as_text, tasks))
     for task, other in zip(tasks, back, strict=True):
         np.testing.assert_array_equal(task.window.samples, other.window.samples, strict=True)
+
+
+def test_sealed_stretch_is_for_who_has_the_key(tmp_path):
+    spans = (Span(0, 100),)
+    task = WindowTask(ITEM, None, Window(0, spans, spans, np.zeros(100, np.float32)), None)
+    stretch = write_stretch(str(tmp_path), [task], Seal(b"k" * 32))
+    assert ITEM.asset.uri.encode() not in Path(stretch.path).read_bytes()
+    with pytest.raises(OSError, match="another key"):
+        next(read_stretch(stretch, Seal(b"l" * 32)))
 
 
 @pytest.fixture

@@ -1,0 +1,208 @@
+"""`beamscribe correct`: other rules for the texts of tables that are there, without recognising again.
+
+    find parts → [ read a part's rows → apply the rules to what the model wrote → stage ] → commit
+
+What is in brackets is the Beam pipeline, a part of the tables an element. What an earlier redaction hid stays hidden:
+it is nowhere any more.
+"""
+
+import json
+import logging
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import apache_beam as beam
+
+from model.errors import BeamscribeError
+from pipelines.beam_runs import beam_options, cause
+from pipelines.jobs import CODE_VERSION
+from pipelines.options import Parser, beam_args
+from pipelines.progress import workers_muted
+from pipelines.run_rows import without_secrets
+from pipelines.text_flags import add_text_flags, text_options
+from transforms import storage, stores
+from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
+from transforms.history import table_parts
+from transforms.lease import Lease
+from transforms.parts import Receipt, read_column, read_receipts, total
+from transforms.recorrect import TALKED, Correction, CorrectPart, OldPart, part_paths
+from transforms.rows import RunRow
+from transforms.site import Site
+from transforms.tables import to_arrow
+from transforms.text.options import TextOptions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CorrectOptions:
+    """What one correction is asked to do."""
+
+    # folder of the tables
+    tables: str
+    text: TextOptions
+    # for Beam, unchanged, completed with the default runner
+    beam_args: tuple[str, ...]
+
+
+def parser() -> Parser:
+    """The parser of the flags."""
+    made = Parser(
+        prog="beamscribe correct",
+        description="Applies other rules to the texts of tables that are there, without recognising again.",
+        epilog="The texts get what is asked for here, nothing else: without a flag they are as the model wrote them. "
+        "Every other flag goes to Beam: --runner, --s3_endpoint_url …",
+        allow_abbrev=False,
+    )
+    made.add_argument("tables", metavar="DIR", help="the folder that transcribe wrote")
+    add_text_flags(made)
+    return made
+
+
+def correct_options(argv: Sequence[str]) -> CorrectOptions:
+    """Parses the flags. Raises BeamscribeError."""
+    of_command = parser()
+    args, rest = of_command.parse_known_args(argv)
+    flags = beam_args(rest, of_command)
+    stores.use(flags)
+    return CorrectOptions(args.tables, text_options(args), flags)
+
+
+def find_parts(output: str, correction: Correction) -> list[OldPart]:
+    """The parts whose rows other rules would change. Raises BeamscribeError where there are no tables."""
+    folder = storage.join(output, "transcripts")
+    try:
+        found = [info.path.removeprefix(folder + "/") for info in table_parts(output, "transcripts")]
+    except OSError as error:
+        raise BeamscribeError(f"{output} cannot be read ({error}); check path, rights and credentials") from error
+    if not found:
+        raise BeamscribeError(f"{output} holds no transcripts; name the --output of beamscribe transcribe")
+    due: list[OldPart] = []
+    for part in found:
+        keys = set(read_column(storage.join(folder, part), "config_hash"))
+        if any(correction.key(key) != key for key in keys):
+            due.append(OldPart(len(due), part_paths(output, part)))
+    return due
+
+
+def build(due: Sequence[OldPart], parts: PartOf, correction: Correction, site: Site) -> beam.Pipeline:
+    """The pipeline."""
+    pipeline = beam.Pipeline(options=beam_options(site.beam_args))
+    (
+        pipeline
+        | "Parts" >> beam.Create(due)
+        | "SpreadParts" >> beam.Reshuffle()
+        | "CorrectPart" >> beam.ParDo(CorrectPart(parts, correction, site))
+    )
+    return pipeline
+
+
+def execute(options: CorrectOptions, output: str, started_at: datetime, held: Lease) -> Receipt:
+    """Corrects and commits."""
+    run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    correction = Correction(options.text, run_id, CODE_VERSION)
+    due = find_parts(output, correction)
+    if not due:
+        return Receipt()
+    parts = PartOf(output, run_id, f"{started_at:%Y-%m-%d}", len(due))
+    with workers_muted():
+        build(due, parts, correction, Site(options.beam_args)).run().wait_until_finish()
+    receipts = read_receipts(parts, Receipt)
+    if len(receipts) != len(due):
+        raise RuntimeError(f"{len(due)} parts were planned and {len(receipts)} staged; nothing was committed")
+    receipt = total(receipts, Receipt)
+    row = run_row(options, output, receipt, run_id, started_at)
+    stage_table(parts.staged("runs", f"dt={parts.date}/{run_id}.parquet"), to_arrow("runs", [row]))
+    held.check()
+    commit(parts, replaced(output, due))
+    return receipt
+
+
+def replaced(output: str, due: Sequence[OldPart]) -> dict[tuple[str, str], PartEdits]:
+    """All rows of the old parts, which give way."""
+    edits = {}
+    for part in due:
+        for table, path in part.paths.items():
+            name = path.removeprefix(storage.join(output, table) + "/")
+            edits[table, name] = PartEdits(gone=set(read_column(path, "uri")))
+    return edits
+
+
+def run_row(options: CorrectOptions, output: str, receipt: Receipt, run_id: str, started_at: datetime) -> RunRow:
+    """What the run did. Its counts of audio are 0: it heard none."""
+    finished_at = datetime.now(UTC)
+    told = {"command": "correct", "text": options.text.told(), "beam_args": without_secrets(options.beam_args)}
+    counts = {name: getattr(receipt, name) for name in ("ok", "no_speech", "partial", "transcripts", "segments")}
+    nothing = dict.fromkeys(
+        [
+            "skipped_not_media",
+            "unchanged",
+            "touched",
+            "removed",
+            "failed_before",
+            "deferred",
+            "unfinished",
+            "failed",
+            "windows",
+            "windows_resumed",
+            "windows_rescued",
+            "violations",
+        ],
+        0,
+    )
+    return RunRow(
+        run_id=run_id,
+        started_at=started_at,
+        finished_at=finished_at,
+        wall_s=(finished_at - started_at).total_seconds(),
+        exit_status=0,
+        found=receipt.assets,
+        planned=receipt.assets,
+        words=receipt.words,
+        rescue_s=0.0,
+        audio_s=0.0,
+        speech_s=0.0,
+        speed=0.0,
+        model="",
+        model_sha256="",
+        config_hash="",
+        code_version=CODE_VERSION,
+        options=json.dumps(told, sort_keys=True),
+        versions="{}",
+        runner=str(beam_options(options.beam_args).get_all_options()["runner"]),
+        **counts,
+        **nothing,
+    )
+
+
+def command(argv: Sequence[str]) -> int:
+    """`beamscribe correct`. Returns the exit status; raises BeamscribeError before any work is done."""
+    started_at = datetime.now(UTC)
+    options = correct_options(argv)
+    output = storage.normalise(options.tables)
+    if not any(storage.is_folder(storage.join(output, table)) for table in TALKED):
+        raise BeamscribeError(f"{options.tables} holds no transcripts; name the --output of beamscribe transcribe")
+    with claimed(output) as held:
+        try:
+            receipt = execute(options, output, started_at, held)
+        except BeamscribeError:
+            raise
+        except Exception as error:
+            log.debug("the correction failed", exc_info=True)
+            print(f"beamscribe correct: {cause(error)}; the tables are as they were, run again", file=sys.stderr)
+            return 1
+    if not receipt.assets:
+        print("nothing to do: the texts are already what these rules make of them")
+        return 0
+    print(f"{receipt.assets} assets corrected: {receipt.segments} segments, {receipt.words} words")
+    print(f"tables: {output}/transcripts, segments, words, runs")
+    return 0
+
+
+if __name__ == "__main__":
+    from pipelines.cli import leave, run
+
+    leave(run("correct", sys.argv[1:]))

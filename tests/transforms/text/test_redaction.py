@@ -1,0 +1,157 @@
+"""What is hidden, and what is not."""
+
+import json
+import random
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.errors import BeamscribeError
+from tests.transforms.text import planted
+from transforms.text.edits import apply_edits, made
+from transforms.text.redaction.names import read_names
+from transforms.text.redaction.options import CLASSES, RedactionOptions, parse_classes
+from transforms.text.redaction.replace import find, redaction_rule, secrets
+
+ALL = RedactionOptions(CLASSES, planted.NAMES)
+N_TALKS = 400
+
+
+def redacted(text, options=ALL):
+    return apply_edits(text, made("redact", text, redaction_rule(options)(text)))
+
+
+def is_hidden(talk):
+    """Whether every letter and digit of the secret is gone."""
+    gone = {i for found in find(talk.text, ALL) for i in range(found.start, found.end)}
+    return all(i in gone or not talk.text[i].isalnum() for i in range(talk.start, talk.end))
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_planted_secrets_are_found_and_little_else(kind):
+    chance = random.Random(f"{kind} 7")
+    talks = [planted.talk(kind, chance) for _ in range(N_TALKS)]
+    missed = [talk.text[talk.start : talk.end] for talk in talks if not is_hidden(talk)]
+    assert len(missed) <= 0.02 * N_TALKS, missed
+    around = [
+        talk.text[found.start : found.end]
+        for talk in talks
+        for found in find(talk.text, ALL)
+        if found.end <= talk.start or found.start >= talk.end
+    ]
+    assert len(around) <= 0.05 * N_TALKS, around
+
+
+def test_small_talk_stays():
+    for text in planted.SMALL_TALK:
+        assert redacted(text) == text
+
+
+def test_references_of_real_speech_stay(speech):
+    texts = [json.loads(line)["reference"] for line in (speech / "manifest.jsonl").read_text().splitlines()]
+    found = [text[f.start : f.end] for text in texts for f in find(text, ALL)]
+    n_words = sum(len(text.split()) for text in texts)
+    assert n_words > 10_000
+    assert len(found) <= 2, found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("My card is four one double one, uh, one one one one one one one one one one one one.", "My card is [CARD]."),
+        ("It is 4111 1111 1111 1111, expiring", "It is [CARD], expiring"),
+        ("four one one one\none one one one one\none one one one one one one", "[CARD]"),
+        ("my card is 4111 1111 1111 112 one", "my card is [CARD]"),
+        ("GB29 NWBK 6016 1331 9268 19", "[IBAN]"),
+        ("account number one two three four five six seven nine", "account number [IBAN]"),
+        ("My SSN: 078-05-1120", "My SSN: [NATIONAL_ID]"),
+        ("Call +44 20 7946 0958 now", "Call [PHONE] now"),
+        ("dial five five five oh one nine nine", "dial [PHONE]"),
+        ("j dot doe at north wind dot org", "[EMAIL]"),
+        ("mail me at jane.doe@example.co.uk.", "mail me at [EMAIL]."),
+        ("My email is hardware. Maybe let an example.com. I am", "My email is [EMAIL]. I am"),
+        ("My e-mail address is harber.maypullatexample.com, thanks", "My e-mail address is [EMAIL], thanks"),
+        ("my card numbers for 111, 111, 111, 111, 111, 111, thank you", "my card numbers for [CARD], thank you"),
+        ("my email is jane doe at example dot com", "my email is [EMAIL]"),
+        ("born on the third of May nineteen eighty four in Leeds", "born on [DATE_OF_BIRTH] in Leeds"),
+        ("We live at 221B Baker Street", "We live at [ADDRESS]"),
+        ("SW1A 1AA", "[ADDRESS]"),
+        ("ann example's dog", "[NAME]'s dog"),
+        ("S-I-O-B-H-A-N M-U-R-P-H-Y", "[NAME]"),
+    ],
+)
+def test_each_class_in_words_and_figures(text, expected):
+    assert redacted(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one two three four five six seven eight nine ten eleven twelve thirteen",
+        "In 1914, 1915, 1916 and 1917 there were 12,000 of them.",
+        "between nineteen forty five and nineteen eighty nine",
+        "It was born of necessity.",
+        "Two men in the street saw one dark road.",
+        "Look at this dot.",
+        "Annexample is no name",
+        "He was at home at four or five.",
+    ],
+)
+def test_ordinary_words_and_numbers_stay(text):
+    assert redacted(text) == text
+
+
+def test_classes_that_were_not_asked_for_stay():
+    text = "Call 415-555-0123 or mail jane@example.com"
+    assert redacted(text, RedactionOptions(("email",))) == "Call 415-555-0123 or mail [EMAIL]"
+
+
+def test_hashes_are_equal_for_equal_values_under_one_key_only():
+    options = RedactionOptions(CLASSES, mode="hash", key=b"k" * 16)
+    spoken = "my card is four one one one one one one one one one one one one one one one"
+    tags = {secrets(text, options)[0][3] for text in (spoken, "4111 1111 1111 1111", "4111-1111-1111-1111")}
+    (tag,) = tags
+    assert re.fullmatch(r"\[CARD:[0-9a-f]{12}\]", tag)
+    (other,) = secrets(spoken, RedactionOptions(CLASSES, mode="hash", key=b"l" * 16))
+    assert other[3] != tag
+
+
+fragments = st.lists(
+    st.sampled_from(
+        "four one oh double 4111 1111 - , . @ at dot com gmail uh and then born May 3rd street my card is 12 b Ann "
+        "Example [CARD] thousand twenty phone".split()
+    ),
+    max_size=40,
+).map(" ".join)
+
+
+@given(st.one_of(st.text(max_size=200), fragments))
+def test_finds_are_in_order_inside_the_text_and_found_once(text):
+    found = find(text, ALL)
+    edges = [edge for one in found for edge in (one.start, one.end)]
+    assert edges == sorted(edges)
+    assert all(0 <= one.start < one.end <= len(text) for one in found)
+    once = redacted(text)
+    assert not any(one.kind == "card" for one in find(once, ALL))
+
+
+def test_classes_by_name():
+    assert parse_classes("phone, card") == ("card", "phone")
+    assert parse_classes("all") == CLASSES
+    with pytest.raises(BeamscribeError, match="did you mean phone"):
+        parse_classes("phones")
+    with pytest.raises(BeamscribeError, match="give all, or some of"):
+        parse_classes("xyz")
+
+
+def test_names_of_a_file(tmp_path):
+    path = tmp_path / "names"
+    path.write_text("Ann  Example # a caller\n\nAnn Example\nBob\n")
+    assert read_names(str(path)) == ["Ann Example", "Bob"]
+    path.write_text("# none\n")
+    with pytest.raises(BeamscribeError, match="holds no name"):
+        read_names(str(path))
+    with pytest.raises(BeamscribeError, match="cannot be read"):
+        read_names(str(tmp_path / "none"))

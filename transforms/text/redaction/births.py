@@ -1,0 +1,65 @@
+"""Dates of birth: dates beside words that say that somebody was born."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from transforms.text.redaction.found import Found, canonical
+from transforms.text.redaction.tokens import DIGITS, HESITATIONS, TEENS, TENS, Token
+
+BIRTH = re.compile(r"\b(?:born|birth|birth ?day|birth ?date|d\.? ?o\.? ?b)\b", re.IGNORECASE)
+MONTHS = frozenset(
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
+    "sep sept oct nov dec".split()
+)
+ORDINALS = frozenset(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth st nd rd th".split()
+)
+# between the parts of a date
+JOINTS = frozenset(("of", "the", "in", "year", "hundred", "thousand", "/", "-", ".", ",", "slash", "'", "’"))
+# tokens between the word and the date
+MAX_BETWEEN = 8
+
+
+def dates_of_birth(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
+    """Dates soon after a word of birth, or close before it."""
+    starts = [token.start for token in tokens]
+    for match in BIRTH.finditer(text):
+        after = next((i for i, start in enumerate(starts) if start >= match.end()), len(tokens))
+        before = next((i for i, start in enumerate(starts) if start >= match.start()), len(tokens))
+        for first in range(after, min(after + MAX_BETWEEN, len(tokens))):
+            if (last := _date_end(tokens, first)) is not None:
+                yield _found(text, tokens, first, last)
+                break
+        else:
+            for first in range(max(0, before - MAX_BETWEEN), before):
+                if (last := _date_end(tokens, first)) is not None and last <= before:
+                    yield _found(text, tokens, first, last)
+                    break
+
+
+def _found(text: str, tokens: Sequence[Token], first: int, last: int) -> Found:
+    if first and tokens[first - 1].word == "the":
+        first -= 1
+    start, end = tokens[first].start, tokens[last - 1].end
+    return Found(start, end, "date_of_birth", canonical(text[start:end]))
+
+
+def _date_end(tokens: Sequence[Token], first: int) -> int | None:
+    """The token after a date that begins at `first`: two parts of one or more, a month by its name counting double."""
+    if not _is_part(tokens[first]):
+        return None
+    weight, last = 0, first
+    for at in range(first, len(tokens)):
+        token = tokens[at]
+        if _is_part(token):
+            weight += 2 if token.word in MONTHS and token.word != "may" else 1
+            last = at + 1
+        elif token.word not in JOINTS and token.word not in HESITATIONS:
+            break
+    return last if weight >= 2 else None
+
+
+def _is_part(token: Token) -> bool:
+    word = token.word
+    return word[0].isdecimal() or word in MONTHS or word in ORDINALS or word in DIGITS or word in TEENS or word in TENS

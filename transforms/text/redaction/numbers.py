@@ -1,0 +1,178 @@
+"""Numbers that are somebody's: payment cards, bank accounts, national ids, telephones.
+
+A number is told by its check digits (Luhn, ISO 7064), by the numbering plan of its country, or, as one digit that is
+misheard breaks both, by the words before it that announce it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+import phonenumbers
+from phonenumbers import PhoneNumberMatcher
+from stdnum import iban, luhn
+from stdnum.exceptions import ValidationError
+
+from transforms.text.redaction.found import Found, canonical
+from transforms.text.redaction.runs import Run, runs
+from transforms.text.redaction.tokens import Token
+
+# characters before a number in which it may be announced
+BEFORE = 80
+CARD = re.compile(
+    r"\b(?:cards?|visa|master ?card|amex|american express|maestro|discover|credit|debit|pan|payment|long number|charge|"
+    r"digits)\b",
+    re.IGNORECASE,
+)
+ACCOUNT = re.compile(r"\b(?:i ?ban|i\.? ?b\.? ?a\.? ?n|account|acct|routing|sort code|bank|transfer)\b", re.IGNORECASE)
+ID = re.compile(
+    r"\b(?:social(?: security)?|s\.? ?s\.? ?n|national (?:insurance|id|identity)|ni number|nino|"
+    r"tax(?:payer)? (?:id|number|identification)|passport|identity (?:card|number)|id (?:card|number)|nhs|"
+    r"driver'?s? licen[cs]e|licen[cs]e number|steuer|d\.?n\.?i|codice fiscale|bsn|sofi)\b",
+    re.IGNORECASE,
+)
+PHONE = re.compile(
+    r"\b(?:(?:tele)?phone|cell|mobile|call|dial|ring|text|fax|reach|extension|number|hot ?line|contact|whats ?app|"
+    r"voice ?mail)\b",
+    re.IGNORECASE,
+)
+# of these nothing else is said before many figures
+CALL = re.compile(
+    r"\b(?:(?:tele)?phone|cell|mobile|(?:call|reach|ring|text)(?: me| us| her| him| them)?(?: back)?(?: at| on)|dial|"
+    r"fax)\b",
+    re.IGNORECASE,
+)
+# digits of a card (ISO/IEC 7812); the first one says who issues it, and people's cards begin with these
+CARD_DIGITS = range(19, 12, -1)
+CARD_STARTS = "23456"
+# of which nobody reads out as many but of a card, whether or not its check digit was heard right
+MANY_DIGITS, ANNOUNCED_DIGITS = 13, 10
+# words that may have been digits, in what is announced
+N_MISHEARD = 2
+IBAN_LENGTHS = range(34, 14, -1)
+ACCOUNT_DIGITS = range(6, 18)
+PHONE_DIGITS = range(7, 16)
+# a number without announcement has to be whole, of a plan in use
+BARE_PHONE_DIGITS = range(10, 16)
+YEARS = frozenset(("15", "16", "17", "18", "19", "20"))
+ID_DIGITS = range(8, 12)
+WRITTEN_IBAN = re.compile(r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]{2,4}){3,8}\b", re.IGNORECASE)
+WRITTEN_ID = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
+# two letters, six digits, a letter: National Insurance numbers of the United Kingdom
+NINO = re.compile(r"[a-ceghj-prstw-z][a-ceghj-nprstw-z]\d{6}[a-d]")
+
+
+def cards(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
+    """Payment cards: by their check digit, by their length, or by their announcement, with words among their digits."""
+    for run in runs(tokens, n_misheard=N_MISHEARD):
+        if len(run.value) >= ANNOUNCED_DIGITS and not _counts(run) and CARD.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "card")
+    for run in digit_runs:
+        if _counts(run):
+            continue
+        part = _first(run, CARD_DIGITS, lambda digits: digits[0] in CARD_STARTS and luhn.is_valid(digits))
+        if part is not None:
+            yield _found(tokens, part, "card")
+        elif len(run.value) >= MANY_DIGITS and not _are_years(run):
+            yield _found(tokens, run, "card")
+
+
+def ibans(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
+    """IBANs (ISO 13616) by their check digits; other account numbers by their announcement."""
+    for match in WRITTEN_IBAN.finditer(text):
+        if length := next((n for n in range(len(match[0]), 14, -1) if _is_iban(canonical(match[0][:n]))), None):
+            yield Found(match.start(), match.start() + length, "iban", canonical(match[0][:length]))
+    for run in runs(tokens, letters=True):
+        part = _first(run, IBAN_LENGTHS, lambda value: value[:2].isalpha() and _is_iban(value))
+        if part is not None:
+            yield _found(tokens, part, "iban")
+        elif re.search(r"[a-z]{2}\d{2}\w{10}", run.value) and ACCOUNT.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "iban")
+    for run in digit_runs:
+        if len(run.value) in ACCOUNT_DIGITS and not _counts(run) and ACCOUNT.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "iban")
+
+
+def _is_iban(value: str) -> bool:
+    try:
+        iban.validate(value, check_country=False)
+    except ValidationError:
+        return False
+    return True
+
+
+def national_ids(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
+    """Numbers of social security, tax and the like: by how they are written, or by their announcement."""
+    for match in WRITTEN_ID.finditer(text):
+        yield Found(match.start(), match.end(), "national_id", canonical(match[0]))
+    for run in digit_runs:
+        if len(run.value) in ID_DIGITS and not _counts(run) and ID.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "national_id")
+    for run in runs(tokens, letters=True):
+        if nino := NINO.search(run.value):
+            yield _found(tokens, run.cut(*nino.span()), "national_id")
+        elif sum(map(str.isdecimal, run.value)) in ID_DIGITS and ID.search(_before(text, tokens, run)):
+            yield _found(tokens, run, "national_id")
+
+
+def phones(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run], region: str) -> Iterator[Found]:
+    """Telephone numbers (E.164): of a numbering plan, or by their announcement."""
+    for run in runs(tokens, n_misheard=N_MISHEARD):
+        is_called = CALL.search(_before(text, tokens, run))
+        if len(run.value) in PHONE_DIGITS and is_called and not _counts(run) and not _are_years(run):
+            yield _found(tokens, run, "phone")
+    for match in PhoneNumberMatcher(text, region):
+        yield Found(match.start, match.end, "phone", canonical(match.raw_string))
+    for run in digit_runs:
+        n = len(run.value)
+        is_announced = n in PHONE_DIGITS and not _counts(run) and PHONE.search(_before(text, tokens, run))
+        if is_announced or (n in BARE_PHONE_DIGITS and _is_read_out(run) and _is_phone(run.value, region)):
+            yield _found(tokens, run, "phone")
+
+
+def _is_phone(digits: str, region: str) -> bool:
+    for country in dict.fromkeys((region, "US", "GB")):
+        try:
+            if phonenumbers.is_valid_number(phonenumbers.parse(digits, country)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None:
+    """The longest part of a run, cut between what was said, that holds; the first of several."""
+    value, ends = run.value, run.ends
+    starts = [0, *ends[:-1]]
+    by_end = set(ends)
+    for length in lengths:
+        for start in starts:
+            if start + length in by_end and holds(value[start : start + length]):
+                return run.cut(start, start + length)
+    return None
+
+
+def _counts(run: Run) -> bool:
+    """Whether somebody counts, or lists years: all steps from one to the next are the same."""
+    numbers = [int(part.value) for part in run.parts if part.value.isdecimal()]
+    steps = {b - a for a, b in pairwise(numbers)}
+    return len(numbers) > 2 and len(steps) == 1 and 0 not in steps
+
+
+def _are_years(run: Run) -> bool:
+    """Whether all that is said might be years."""
+    return all(len(part.value) == 4 and part.value[:2] in YEARS for part in run.parts)
+
+
+def _is_read_out(run: Run) -> bool:
+    """Whether it is said, or written, in groups as numbers are read out, not as a list of amounts."""
+    return all(len(part.value) <= 5 for part in run.parts) or len(run.parts) == 1
+
+
+def _before(text: str, tokens: Sequence[Token], run: Run) -> str:
+    start = tokens[run.parts[0].first].start
+    return text[max(0, start - BEFORE) : start]
+
+
+def _found(tokens: Sequence[Token], run: Run, kind: str) -> Found:
+    return Found(tokens[run.parts[0].first].start, tokens[run.parts[-1].last - 1].end, kind, run.value)
