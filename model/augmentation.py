@@ -15,8 +15,8 @@ from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ
 
 CHANGES = ("speed", "telephone", "noise", "gain", "mask")
-SPEEDS = (0.9, 1.1)
-SNRS_DB = (0.0, 20.0)
+SPEEDS = (0.85, 1.15)
+SNRS_DB = (-3.0, 15.0)
 GAINS_DB = (-12.0, 3.0)
 # the band of a telephone (ITU-T G.712), and its rate
 TELEPHONE_HZ, TELEPHONE_RATE_HZ = (300.0, 3400.0), 8_000

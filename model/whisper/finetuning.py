@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from model.errors import BeamscribeError
 from model.whisper.checkpoint import Checkpoint
-from model.whisper.examples import ANY_TIMESTAMP, NO_LABEL, Batch, Examples, Utterance
+from model.whisper.examples import ANY_TIMESTAMP, NO_LABEL, Batch, Examples, Utterance, at_any_speed, without_speed
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.trainable import Weights, decode, encode
 from model.whisper.tuned_weights import TunedWeights
@@ -178,12 +178,10 @@ def _anchors(
     options: TrainingOptions,
     generator: np.random.Generator,
 ) -> tuple[Batch, Batch]:
-    """Anchors as the untuned network hears them, and as the tuned one does."""
-    clean = tuner.examples.batch(utterances)
-    # another speed would be another text of timestamps
-    changes = tuple(change for change in options.augmentation.changes if change != "speed")
-    how = replace(options.augmentation, changes=changes)
-    return clean, tuner.examples.batch(utterances, how, others, generator)
+    """Anchors as the untuned network hears them, and as the tuned one does: at the same speed."""
+    how = options.augmentation
+    spoken = [at_any_speed(utterance, how, generator) for utterance in utterances]
+    return tuner.examples.batch(spoken), tuner.examples.batch(spoken, without_speed(how), others, generator)
 
 
 def _learning_rate(options: TrainingOptions, step: int, n_steps: int) -> float:

@@ -15,7 +15,7 @@ from model.whisper import finetuning
 from model.whisper.checkpoint import Checkpoint, load_checkpoint, sinusoids
 from model.whisper.decoding import read_prompt
 from model.whisper.dimensions import Dimensions, weight_shapes
-from model.whisper.examples import ANY_TIMESTAMP, NO_LABEL, Examples, Utterance
+from model.whisper.examples import ANY_TIMESTAMP, NO_LABEL, Examples, Utterance, at_any_speed
 from model.whisper.finetuning import Clips, FineTuner, fine_tune
 from model.whisper.network import audio_context, build_network, logits
 from model.whisper.network import encode as encode_for_recognition
@@ -90,7 +90,7 @@ def test_logits_are_those_of_the_recognisers_network(tiny_en: Path, speech: Path
 
 def test_text_is_framed_by_timestamps_of_which_any_is_right(tokenizer: WhisperTokenizer) -> None:
     batch = Examples(DIMS, tokenizer).batch([utterance("red green", 1)])
-    text = list(tokenizer.encode("red green"))
+    text = list(tokenizer.encode(" red green"))
     # 0.3 s and 1.7 s, in steps of 0.02 s
     start, end = tokenizer.timestamp_begin + 15, tokenizer.timestamp_begin + 85
     read = [tokenizer.sot, start, *text, end]
@@ -103,16 +103,21 @@ def test_text_is_framed_by_timestamps_of_which_any_is_right(tokenizer: WhisperTo
 def test_a_multilingual_model_is_told_language_and_task(base_model: Path) -> None:
     tokenizer = WhisperTokenizer(base_model)
     german = replace(utterance("rot", 1), language="de")
-    read, said = Examples(DIMS, tokenizer).tokens_of(german, 1.0)
+    read, said = Examples(DIMS, tokenizer).tokens_of(german)
     assert read[:3] == [tokenizer.sot, tokenizer.language_tokens["de"], tokenizer.transcribe]
-    assert said[:4] == [NO_LABEL, NO_LABEL, ANY_TIMESTAMP, *tokenizer.encode("rot")[:1]]
-    silent, no_speech = Examples(DIMS, tokenizer).tokens_of(replace(german, text=""), 1.0)
+    assert said[:4] == [NO_LABEL, NO_LABEL, ANY_TIMESTAMP, *tokenizer.encode(" rot")[:1]]
+    silent, no_speech = Examples(DIMS, tokenizer).tokens_of(replace(german, text=""))
     assert (silent, no_speech) == ([tokenizer.sot], [tokenizer.no_speech])
 
 
-def test_a_slower_clip_has_later_timestamps(tokenizer: WhisperTokenizer) -> None:
-    read, _ = Examples(DIMS, tokenizer).tokens_of(utterance("red", 1), stretch=2.0)
-    assert (read[1] - tokenizer.timestamp_begin, read[-1] - tokenizer.timestamp_begin) == (30, 170)
+def test_a_clip_at_another_speed_has_other_timestamps(tokenizer: WhisperTokenizer) -> None:
+    slow = at_any_speed(utterance("red", 1), Augmentation(("speed", "noise"), 1.0), np.random.default_rng(1))
+    stretch = len(slow.samples) / 32_000
+    assert 0.86 < stretch < 1.18
+    assert stretch != 1
+    read, _ = Examples(DIMS, tokenizer).tokens_of(slow)
+    times = (read[1] - tokenizer.timestamp_begin, read[-1] - tokenizer.timestamp_begin)
+    assert times == (round(15 * stretch), round(85 * stretch))
 
 
 def test_clips_that_do_not_fit_are_refused(tokenizer: WhisperTokenizer) -> None:
