@@ -130,7 +130,7 @@ def test_clips_that_do_not_fit_are_refused(tokenizer: WhisperTokenizer) -> None:
     with pytest.raises(
         BeamscribeError, match=r"wordy\.wav has a reference of 43 tokens and the model takes 32: cut it"
     ):
-        examples.utterance("wordy.wav", noise[:16_000], "red " * 40, "en")
+        examples.utterance("wordy.wav", noise[:16_000], " ".join(["red"] * 40), "en")
 
 
 def test_silence_around_the_speech_is_cut_as_in_the_pipeline(
