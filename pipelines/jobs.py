@@ -100,7 +100,11 @@ def listed_inputs(names: Sequence[str], output: str) -> Inputs:
 
 def refuse_other_tables(output: str, other: str) -> None:
     """BeamscribeError where an output belongs to another job: both have `failures`, each only its own."""
-    if storage.is_folder(storage.join(output, other)):
+    try:
+        holds_other = storage.is_folder(storage.join(output, other))
+    except OSError:  # it is said where the output is claimed
+        return
+    if holds_other:
         raise BeamscribeError(f"{output} holds the table {other} of another job: choose another --output")
 
 

@@ -90,9 +90,8 @@ def _is_year(words: Words, i: int, number: Number) -> bool:
         return False
     if words.said(i + 1) in ("hundred", "thousand"):
         # a round number of years is also one of things: "in two thousand cases"
-        return before in _YEAR_WORDS or (
-            (before in _NEAR_YEARS | MONTHS or number.value > 2000) and number.value % 100 > 0
-        )
+        likely = before in _NEAR_YEARS or before in MONTHS or number.value > 2000
+        return before in _YEAR_WORDS or (likely and number.value % 100 > 0)
     # up to twelve they are hours, unless something says that they are years
     return number.value >= _FIRST_YEAR or before in ("in", "since", "year", "until")
 
@@ -125,7 +124,6 @@ def _year_after(words: Words, i: int) -> Number | None:
 
 def _month_first(words: Words, i: int) -> Found | None:
     """ "june fifth", "june five twenty twenty one", "june the fifth"; at the month."""
-    month = words.written(i)
     start = i + 1 + (words.on(i + 1) == "the")
     if not words.joined(start) or (words.joined(i) and is_number(words, i - 1)) or words.before(i) in ORDINALS:
         return None
@@ -136,15 +134,12 @@ def _month_first(words: Words, i: int) -> Found | None:
     after = _year_after(words, day.end)
     if not after and not (_is_day(words, i, day) and number_ends(words, day.end)):
         return None
-    if start > i + 1:
-        said_the = words.between(i, start)
-        written = f"{said_the} {with_suffix(day.value)}" if day.is_ordinal else ""
-        return (
-            Found(i, after.end if after else day.end, written + (f", {after.value}" if after else ""))
-            if written
-            else None
-        )
-    return Found(i, after.end if after else day.end, f"{month} {day.value}" + (f", {after.value}" if after else ""))
+    says_the = start > i + 1
+    if says_the and not day.is_ordinal:
+        return None
+    shown = with_suffix(day.value) if says_the else str(day.value)
+    written = f"{words.between(i, start)} {shown}" + (f", {after.value}" if after else "")
+    return Found(i, after.end if after else day.end, written)
 
 
 def _is_day(words: Words, i: int, day: Day) -> bool:

@@ -3,10 +3,11 @@
 They are written in small letters (RFC 4343 has no case in names of hosts), and the symbols are those of RFC 3986.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from transforms.text.itn.english.lexicon import DIGITS, MONTHS, NUMBER_STARTS
-from transforms.text.itn.english.numbers import digit_string, number_ends, row
+from transforms.text.itn.english.numbers import digit_string, number_ends, ordinal, row, with_suffix
 from transforms.text.itn.words import Found, Words, rule_of, word_set
 
 _TLDS = word_set(
@@ -29,8 +30,10 @@ _NO_NAMES = word_set(
 )
 # what is said for the symbols between the words of an address
 _IN_NAMES = {"dot": ".", "underscore": "_", "dash": "-", "hyphen": "-", "plus": "+"}
+_WRITTEN_SYMBOLS = frozenset("._-+")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _MAX_DOMAIN_WORDS = 3
+_SCHEME_END = ("colon", "slash", "slash")
 _WWW = (
     ("www",),
     ("w", "w", "w"),
@@ -69,6 +72,9 @@ def _atom(words: Words, i: int) -> Part | None:
     numbers = _numerals(words, end) if goes_on else None
     if numbers:
         return Part(text + numbers.text, numbers.end)
+    place = None if text else ordinal(words, i)
+    if place and place.value >= 10:
+        return Part(with_suffix(place.value), place.end)
     return Part(text or said, max(end, i + 1))
 
 
@@ -80,34 +86,28 @@ def _numerals(words: Words, i: int) -> Part | None:
     return Part(numbers.digits, numbers.end) if numbers and number_ends(words, numbers.end) else None
 
 
-def _name(words: Words, i: int) -> Part | None:
-    """Atoms with symbols between them, said or written: "john dot smith", "big-shop"."""
+def _names(words: Words, i: int) -> Iterator[Part]:
+    """Atoms with symbols between them, said or written ("john dot smith", "big-shop"): the first, two, three …"""
     part = _atom(words, i)
     while part:
+        yield part
         symbol = _IN_NAMES.get(words.on(part.end))
-        if symbol:
-            start = part.end + 1
-        elif words.gap(part.end) in (".", "_", "-", "+") and words.said(part.end):
-            symbol, start = words.gap(part.end), part.end
-        else:
-            break
-        atom = _atom(words, start) if words.joined(start) or start == part.end else None
-        if atom is None:
-            break
-        part = Part(part.text + symbol + atom.text, atom.end)
-    return part
+        start = part.end + bool(symbol)
+        if not symbol and words.gap(part.end) in _WRITTEN_SYMBOLS and words.said(part.end):
+            symbol = words.gap(part.end)
+        atom = _atom(words, start) if symbol and (words.joined(start) or start == part.end) else None
+        part = Part(f"{part.text}{symbol}{atom.text}", atom.end) if atom else None
+
+
+def _name(words: Words, i: int) -> Part | None:
+    """All atoms with symbols between them."""
+    return max(_names(words, i), key=lambda part: part.end, default=None)
 
 
 def _domain(words: Words, i: int) -> Part | None:
-    """A name that ends in a known top-level domain: "example dot co dot uk"."""
-    part = _name(words, i)
-    while part and (part.text.rpartition(".")[2] not in _TLDS or "." not in part.text):
-        shorter = part.text.rpartition(".")[0]
-        if "." not in shorter:
-            return None
-        # the words after the last domain belong to the sentence; they were said one a label
-        part = Part(shorter, part.end - 2) if words.said(part.end - 2) == "dot" else None
-    return part
+    """The longest name that ends in a known top-level domain: "example dot co dot uk"."""
+    domains = (part for part in _names(words, i) if "." in part.text and part.text.rpartition(".")[2] in _TLDS)
+    return max(domains, key=lambda part: part.end, default=None)
 
 
 def _email(words: Words, i: int) -> Found | None:
@@ -137,9 +137,8 @@ def _mailbox(words: Words, at: int) -> tuple[int, str, bool] | None:
             continue
         name = _name(words, first)
         if name and name.end == at and all(words.joined(k) or words.gap(k) in (".", "_") for k in range(first + 1, at)):
-            is_sure = (at - first > 1 or name.text in _ROLES) and not words.text[
-                words.start_of(first) : words.end_of(at - 1)
-            ].isdecimal()
+            # "we meet at nine thirty at example dot com"
+            is_sure = (at - first > 1 or name.text in _ROLES) and not name.text.isdecimal()
             if not is_sure and words.said(first) in _NO_NAMES:
                 return None
             return first, name.text, is_sure
@@ -158,13 +157,9 @@ def _long_domain(words: Words, i: int) -> Part | None:
 def _url(words: Words, i: int) -> Found | None:
     if words.before(i) in ("dot", "slash") or words.gap(i) in ("@", "/") or words.said(i) == "dot":
         return None
-    scheme = words.said(i) in ("http", "https") and (words.on(i + 1), words.on(i + 2), words.on(i + 3)) == (
-        "colon",
-        "slash",
-        "slash",
-    )
-    start = i + 4 if scheme else i
-    prefix = f"{words.said(i)}://" if scheme else ""
+    has_scheme = words.said(i) in ("http", "https") and tuple(words.on(i + k) for k in (1, 2, 3)) == _SCHEME_END
+    start = i + 4 if has_scheme else i
+    prefix = f"{words.said(i)}://" if has_scheme else ""
     www = next((form for form in _WWW if tuple(words.said(start + k) for k in range(len(form))) == form), ())
     if www and words.on(start + len(www)) == "dot":
         prefix, start = prefix + "www.", start + len(www) + 1

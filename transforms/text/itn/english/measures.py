@@ -4,10 +4,10 @@ Figures before a unit, whatever the number (AP, SI brochure 5.4). A unit of the 
 units of everyday English stay words, and so do spans of time, which are no measures in AP's sense but for ages.
 """
 
-from transforms.text.itn.english.lexicon import ARTICLES, FUNCTION_WORDS, NUMBER_STARTS
+from transforms.text.itn.english.lexicon import ARTICLES, FUNCTION_WORDS, NUMBER_STARTS, UNDER_100
 from transforms.text.itn.english.money import amounts_of
-from transforms.text.itn.english.numbers import number_ends, under_100
-from transforms.text.itn.english.quantities import number_start
+from transforms.text.itn.english.numbers import Number, number_ends, under_100
+from transforms.text.itn.english.quantities import SIGNS, number_start
 from transforms.text.itn.words import Found, Words, rule_of, word_set
 
 _METRIC = {
@@ -114,12 +114,9 @@ def _measure(words: Words, i: int) -> Found | None:
     figures = between.join(map(str, numbers))
     first = number_start(words, i)
     if not symbol:
-        inches = _inches(words, at, end)
-        return (
-            Found(first, inches[1], f"{figures} {words.written(at)}{inches[0]}")
-            if inches
-            else Found(first, at, figures)
-        )
+        if inches := _inches(words, at, end):
+            return Found(first, inches.end, f"{figures} {words.written(at)} {inches.value}")
+        return Found(first, at, figures)
     if symbol.startswith("°"):
         return Found(first, end, figures + symbol)
     return Found(first, end, figures + ("-" if words.gap(at) == "-" else " ") + symbol)
@@ -127,22 +124,16 @@ def _measure(words: Words, i: int) -> Found | None:
 
 def _is_measured(words: Words, i: int, end: int) -> bool:
     """Whether the words around a small number of feet, yards or degrees measure something."""
-    after = words.on(end)
-    return (
-        after in _MEASURED
-        or words.before(i) in _ABOUT
-        or words.before(i) in ("minus", "negative")
-        or (words.said(end - 1) in ("foot", "feet") and under_100(words, end) is not None and words.joined(end))
-        or (
-            words.said(end - 1) == "foot"
-            and words.before(i) in ARTICLES
-            and bool(after)
-            and after not in FUNCTION_WORDS
-        )
-    )
+    before, after, unit = words.before(i), words.on(end), words.said(end - 1)
+    if after in _MEASURED or before in _ABOUT or before in SIGNS:
+        return True
+    if unit in ("foot", "feet") and after in UNDER_100:
+        return True
+    # "a six foot fence"
+    return unit == "foot" and before in ARTICLES and after != "" and after not in FUNCTION_WORDS
 
 
-def _inches(words: Words, at: int, end: int) -> tuple[str, int] | None:
+def _inches(words: Words, at: int, end: int) -> Number | None:
     """The inches of "six foot two", where the word is not said."""
     if words.said(at) not in ("foot", "feet") or end != at + 1 or not words.joined(end):
         return None
@@ -151,7 +142,7 @@ def _inches(words: Words, at: int, end: int) -> tuple[str, int] | None:
         return None
     if words.on(inches.end) and words.on(inches.end) not in FUNCTION_WORDS | {"tall"}:
         return None
-    return f" {inches.value}", inches.end
+    return inches
 
 
 _NAMES = frozenset(name[0] for name in _SYMBOLS) | _WORDS | _SQUARES | _OLD

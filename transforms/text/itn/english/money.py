@@ -16,9 +16,9 @@ _CENTS = frozenset({"cent", "cents", "pence"})
 # currencies of which the word stays
 _NAMED = word_set(
     """cent cents penny pence pennies bucks buck quid grand franc francs peso pesos ruble rubles rouble roubles yuan
-    shekels dirhams kroner kronor  shillings"""
+    shekels dirhams kroner kronor shillings"""
 )
-_NATIONS = word_set("us u.s american canadian australian singapore jamaican")
+_NATIONS = word_set("us american canadian australian singapore jamaican")
 _STARTS = NUMBER_STARTS | ARTICLES | {"point"}
 # "half a million", "quarter of a million", "many a hundred" are no whole numbers
 _BEFORE_VAGUE = frozenset({"half", "of", "many", "quarter", "what"})
@@ -55,10 +55,9 @@ def _money(words: Words, i: int) -> Found | None:
     after = _cents(words, at + 1) if len(numbers) == 1 and numbers[0].figures.replace(",", "").isdecimal() else None
     if name in _POUNDS and (after or numbers[-1].scale or words.on(at + 1) == "sterling"):
         sign = "£"
-    if name in _POUNDS and not sign:
-        return None
     if not sign:
-        return Found(first, at, between.join(map(str, numbers))) if not numbers[0].vague else None
+        is_weight = name in _POUNDS
+        return None if is_weight or numbers[0].vague else Found(first, at, between.join(map(str, numbers)))
     cents, end = after or ("", at + 1)
     if cents and numbers[0].scale:
         whole = grouped(numbers[0].whole * SCALES[numbers[0].scale])

@@ -13,7 +13,7 @@ _LABELS = word_set(
 # after these "one" is hardly a person: "at this stage one could say"
 _NAMES_ONE = word_set("chapter volume verse gate flight platform apartment suite flat page terminal")
 # a thing may follow: "type two diabetes", "page five advertisements"
-_KINDS = _NAMES_ONE | {"type", "phase", "level", "grade", "stage", "version", "room"}
+_KINDS = _NAMES_ONE | {"type", "phase", "level", "grade", "stage", "version", "room", "channel"}
 # "apartment four b"
 _LETTERED_DOORS = frozenset({"apartment", "flat", "gate", "room", "suite"})
 _DOOR_LETTERS = frozenset("bcdefgh")

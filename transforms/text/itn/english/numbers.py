@@ -1,7 +1,7 @@
 """Numbers as they are said in English: cardinals, ordinals, numbers in a row, and strings of digits.
 
-The grammar is the one of R. Sproat and N. Jaitly, "RNN approaches to text normalization" (2017), read backwards: what
-a reader says for a number is looked for in what was said. Conventions of writing are those of the AP Stylebook.
+What is told apart are the classes of R. Sproat et al., "Normalization of non-standard words" (Computer Speech and
+Language 15, 2001), looked at from the other side. Conventions of writing are those of the AP Stylebook.
 """
 
 import math
@@ -27,14 +27,18 @@ from transforms.text.itn.words import Words
 
 # words of which an ordinal is made at most: four groups such as "nine hundred and ninety nine thousand"
 _MAX_ORDINAL_WORDS = 24
+# what may stand between a number and one that a rule before has written
 _BEFORE_FIGURES = frozenset({"-", "$", "£", "€", "¥", "₹", "-$", "-£", "-€", "-¥", "-₹"})
 # between numbers these make one of them
 _INSIDE = OH | {"point"}
+# so many words back "between" may stand that makes two numbers of "one hundred and fifty"
+_N_BETWEEN = 8
+# "oh no" and its like
 _CRIES = frozenset({"no", "my", "god", "well", "yes", "yeah", "dear", "boy", "man", "and"})
 
 
 class Number(NamedTuple):
-    """A number that was said, and the word after its last."""
+    """A number that was said, and the index of the word after it."""
 
     value: int
     end: int
@@ -56,7 +60,11 @@ def after_number(words: Words, i: int) -> bool:
         return True
     if words.said(i - 1) in _INSIDE and words.joined(i - 1) and is_number(words, i - 2):
         return True
-    return words.said(i - 1) == "and" and words.on(i - 2) in BIG and not is_number(words, i - 3)
+    if words.said(i - 1) != "and" or not words.joined(i - 1) or words.said(i - 2) not in BIG:
+        return False
+    # "two hundred and five" is one number, "two hundred and three hundred" are two
+    tail = under_100(words, i)
+    return tail is not None and words.on(tail.end) != "hundred" and "between" not in words.lately(i, _N_BETWEEN)
 
 
 def number_ends(words: Words, end: int) -> bool:
@@ -178,7 +186,7 @@ def row(words: Words, i: int) -> Row | None:
     parts: list[str] = []
     end = i
     while end == i or words.joined(end):
-        if parts and words.said(end) in OH and words.on(end + 1) in UNITS:
+        if words.said(end) in OH and words.on(end + 1) in (UNITS if parts else NUMBER_STARTS):
             part: Number | None = Number(0, end + 1)
         else:
             part = cardinal(words, end) if words.said(end) in NUMBER_STARTS else None

@@ -33,9 +33,11 @@ from transforms.text.itn.english.numbers import (
 from transforms.text.itn.english.quantities import number_start, quantity, quantity_range, signed
 from transforms.text.itn.words import Found, Words, rule_of, word_set
 
-# what a number of this many digits and more is not counted up to
+# "five five" may be two fives
 _MIN_DIGITS = 3
 _CARD_DIGITS = 16
+# what is said digit by digit
+_CODES = word_set("number code flight room account pin bus route extension password id postcode zip card reference")
 _SOCIAL = frozenset({"social", "ssn"})
 # before "twenty second" they tell the one after the twenty-first from what takes twenty seconds
 _OWNERS = word_set("the his her its my our their your this that every each")
@@ -74,24 +76,20 @@ def _cardinal(words: Words, i: int) -> Found | None:
 def _is_archaic(words: Words, i: int, end: int) -> bool:
     """Whether it is the end of "four and twenty"."""
     says_and = words.before(i) == "and" and words.joined(i - 1) and words.before(i - 2) != "between"
-    return says_and and words.said(i - 2) in UNITS and words.said(end - 1) in TENS
+    starts = words.said(i - 2) in UNITS and not after_number(words, i - 2)
+    return says_and and starts and words.said(end - 1) in TENS
 
 
 def _range(words: Words, i: int) -> Found | None:
     """Both numbers in figures where one of them is."""
     numbers = quantity_range(words, i)
-    if (
-        numbers is None
-        or numbers.word.lower() == "and"
-        or (max(numbers.low.whole, numbers.high.whole) < 10 and not numbers.high.scale)
-    ):
+    if numbers is None or numbers.word.lower() == "and":
+        return None
+    if max(numbers.low.whole, numbers.high.whole) < 10 and not numbers.high.scale:
         return None
     start = numbers.low.end + 1
-    if (
-        words.said(start) == "one"
-        and numbers.high.end == start + 1
-        and words.on(start + 1) in ("of", "another", "side")
-    ):
+    # "he gave ten to one of them"
+    if words.said(start) == "one" and words.on(start + 1) in ("of", "another", "side"):
         return None
     return Found(number_start(words, i), numbers.high.end, f"{numbers.low} {numbers.word} {numbers.high}")
 
@@ -133,13 +131,14 @@ def _part(words: Words, i: int, *, mixed: bool) -> Found | None:
         above, end = number.value, number.end
     else:
         return None
-    name = words.on(end)
+    name, after = words.on(end), words.on(end + 1)
     below = _DENOMINATORS.get(name, 0)
     if not 0 < above < below or (above > 1) != name.endswith("s") or not number_ends(words, end + 1):
         return None
-    if below == 4 and name.startswith("q") and not mixed and (words.on(end + 1) != "of" or words.before(i) == "last"):
+    # three quarters are also nine months, and "one fifth night" is no fraction
+    if not mixed and name.startswith("quarter") and (after != "of" or words.before(i) == "last"):
         return None
-    if not mixed and above == 1 and below > 3 and words.joined(end + 1) and words.on(end + 1) not in FUNCTION_WORDS:
+    if not mixed and above == 1 and below > 3 and after and after not in FUNCTION_WORDS:
         return None
     return Found(i, end + 1, f"{above}/{below}")
 
@@ -157,20 +156,22 @@ def _digits(words: Words, i: int) -> Found | None:
     if after_number(words, i):
         return None
     string = digit_string(words, i)
-    if string and len(string.digits) >= _MIN_DIGITS and not _counts(string.digits):
+    if string and len(string.digits) >= _MIN_DIGITS and not _counts(words, i, string.digits):
         return Found(i, string.end, _shaped(words, i, string.digits))
-    if words.said(i) not in NUMBER_STARTS:
+    if words.said(i) in MANY:
         return None
     numbers = row(words, i)
     if numbers is None or len(numbers.parts) < 3 or any(len(part) > 2 for part in numbers.parts):
         return None
-    if _counts(numbers.digits) or all(part.endswith("0") or part.endswith("5") for part in numbers.parts):
+    if _counts(words, i, numbers.digits) or all(part.endswith("0") or part.endswith("5") for part in numbers.parts):
         return None
     return Found(i, numbers.end, _shaped(words, i, numbers.digits))
 
 
-def _counts(digits: str) -> bool:
+def _counts(words: Words, i: int, digits: str) -> bool:
     """Whether somebody counts: "one two three", "five four three two one"."""
+    if not _CODES.isdisjoint(words.lately(i, 4)):
+        return False
     steps = {int(b) - int(a) for a, b in pairwise(digits)}
     return (steps == {1} and digits == "123") or (steps == {-1} and digits.endswith("1"))
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from transforms.text.itn.english.lexicon import DIGITS, OH, SCALES, SPOKEN_SCALES, UNITS
+from transforms.text.itn.english.lexicon import DIGITS, OH, SCALES, SPOKEN_SCALES
 from transforms.text.itn.english.numbers import (
     Number,
     after_number,
@@ -20,6 +20,8 @@ SIGNS = frozenset({"minus", "negative"})
 _BEFORE_SIGN = word_set(
     "a of to at is was be about around from by than or below above and reached hit between the are were it's"
 )
+# "at this point five percent"
+_BEFORE_POINTS = frozenset({"this", "that", "some", "what", "which", "the"})
 _PARTS = {
     ("a", "half"): "5",
     ("one", "half"): "5",
@@ -70,9 +72,7 @@ def quantity(words: Words, i: int) -> Quantity | None:
         return None
     sign = "-" if signed(words, i) else ""
     if words.said(i) == "point":
-        parts = (
-            decimals(words, i + 1) if words.before(i) not in ("this", "that", "some", "what", "which", "the") else None
-        )
+        parts = None if words.before(i) in _BEFORE_POINTS else decimals(words, i + 1)
         return _scaled(words, f"{sign}0.{parts[0]}", parts[1], 0) if parts else None
     number = cardinal(words, i)
     if number is None:
@@ -80,12 +80,9 @@ def quantity(words: Words, i: int) -> Quantity | None:
     says_point = words.on(number.end) == "point"
     parts = decimals(words, number.end + 1) if says_point else _half(words, number.end)
     if parts and not number.vague:
-        at_one_point = number.value == 1 and words.before(i) == "at"
-        return (
-            None
-            if at_one_point
-            else _scaled(words, f"{sign}{grouped(number.value)}.{parts[0]}", parts[1], number.value)
-        )
+        if number.value == 1 and words.before(i) == "at":
+            return None
+        return _scaled(words, f"{sign}{grouped(number.value)}.{parts[0]}", parts[1], number.value)
     return _whole(words, i, number, sign)
 
 
@@ -127,7 +124,7 @@ def quantity_range(words: Words, i: int) -> Range | None:
     word = words.on(low.end)
     if word not in ("to", "or") and not (word == "and" and words.before(i) == "between"):
         return None
-    start = low.end + 1 + (words.on(low.end + 1) in ("minus", "negative"))
+    start = low.end + 1 + (words.on(low.end + 1) in SIGNS)
     high = quantity(words, start) if words.joined(start) else None
     if high is None or high.vague:
         return None
@@ -150,8 +147,3 @@ def _completed(words: Words, low: Quantity, start: int, high: Quantity) -> Quant
 def number_start(words: Words, i: int) -> int:
     """The first word of the quantity at the word: its sign, if it has one."""
     return i - 1 if signed(words, i) else i
-
-
-def is_small(words: Words, i: int) -> bool:
-    """Whether the word is a number below ten that stands alone."""
-    return words.said(i) in UNITS and number_ends(words, i + 1)

@@ -14,9 +14,10 @@ _AT = word_set("at by until till around about before after from since for")
 _SURE = frozenset({"at"})
 # the quarters of an hour are said oftener than the numbers 115, 330 and 945
 _QUARTERS = frozenset({15, 30, 45})
-_PAST = {"past": 1, "after": 1, "to": -1, "till": -1, "of": -1, "before": -1}
+_PAST = {"past": 1, "after": 1, "to": -1, "till": -1}
 _PARTS = {"half": 30, "quarter": 15}
-_CLOCK = word_set("at it's is its until till by about around nearly almost was before after since just now from")
+_MINUTES = frozenset({5, 10, 20, 25})
+_CLOCK = word_set("at it's is its until till by about around nearly almost was before after since just now")
 _SUFFIX = re.compile(r"[ap](\.? ?)m\b\.?", re.IGNORECASE)
 # "three am i" and "seven am" both have an "am"
 _AFTER_VERB = frozenset({"i", "not"})
@@ -68,7 +69,7 @@ def _by_the_clock(words: Words, i: int) -> Found | None:
             return None
         if suffix := _suffix(words, hour.end):
             return Found(i, suffix[1], f"{hour.value}{suffix[0]}") if hour.value <= 12 else None
-        return _o_clock(words, i, hour)
+        return _o_clock(words, i, hour) or _from_hour(words, i, hour)
     hours, minutes, end = time
     if suffix := _suffix(words, end):
         return Found(i, suffix[1], f"{hours}:{minutes:02d}{suffix[0]}")
@@ -83,6 +84,17 @@ def _o_clock(words: Words, i: int, hour: Number) -> Found | None:
     if words.on(hour.end) in OH and words.on(hour.end + 1) == "clock":
         return Found(i, hour.end + 2, f"{hour.value} o'clock")
     return None
+
+
+def _from_hour(words: Words, i: int, hour: Number) -> Found | None:
+    """ "two to three p m"."""
+    if hour.value > 12 or words.on(hour.end) not in ("to", "and", "or", "until", "till", "through"):
+        return None
+    until = under_100(words, hour.end + 1) if words.joined(hour.end + 1) else None
+    suffix = _suffix(words, until.end) if until and until.value <= 12 else None
+    if until is None or suffix is None:
+        return None
+    return Found(i, suffix[1], f"{hour.value} {words.written(hour.end)} {until.value}{suffix[0]}")
 
 
 def _is_time(words: Words, i: int, time: tuple[int, int, int]) -> bool:
@@ -121,16 +133,13 @@ def _past(words: Words, i: int) -> Found | None:
     start = i + (words.said(i) == "a")
     if start > i and not words.joined(start):
         return None
-    minute = _PARTS.get(words.said(start)) or (UNDER_100.get(words.said(start)) if start == i else None)
-    if minute is None or minute not in (5, 10, 15, 20, 25, 30) or (minute == 30 and words.said(start) != "half"):
-        return None
-    number = under_100(words, start)
-    if number:
+    number = under_100(words, start) if start == i else None
+    if number and number.value in _MINUTES:
         minute, at = number.value, number.end
-        if minute not in (5, 10, 20, 25):
-            return None
+    elif words.said(start) in _PARTS:
+        minute, at = _PARTS[words.said(start)], start + 1
     else:
-        at = start + 1
+        return None
     says_minutes = words.on(at) == "minutes"
     at += says_minutes
     sign = _PAST.get(words.on(at), 0)
@@ -148,22 +157,18 @@ def _past(words: Words, i: int) -> Found | None:
 def _ends_time(words: Words, i: int) -> bool:
     """Whether the hour before is no number of something else: "ten to five percent", "a quarter of one third"."""
     after = words.on(i)
-    return (
-        number_ends(words, i) and after not in COUNTED and after not in ORDINALS and after not in ("million", "point")
-    )
+    return number_ends(words, i) and after not in COUNTED and after not in ORDINALS and after != "point"
 
 
 def _is_past(words: Words, i: int, minute: str, word: str, says_minutes: bool) -> bool:
     """Whether "ten to five" and its like are times: "past" says so, "half" and "quarter" mostly, the rest around it."""
     if word == "past":
         return True
-    if minute == "half" or word == "of":
+    if minute == "half":
         return False
     if minute == "quarter":
-        return words.said(i) == "a" or word in ("to", "till", "after") or words.before(i) in _CLOCK
-    return (
-        word in ("to", "till", "after") and (words.before(i) in _CLOCK - {"from"} or says_minutes) and word != "before"
-    )
+        return True
+    return says_minutes or words.before(i) in _CLOCK
 
 
 _STARTS = NUMBER_STARTS | OH | frozenset(_PARTS) | ARTICLES
