@@ -5,6 +5,7 @@
 The same command again goes on where a run was stopped, and comes to the same weights.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -82,16 +83,14 @@ def _add_what(made: Parser) -> None:
         "--noise", nargs="+", action="extend", default=[], metavar="PATH", help="recordings of noise to mix in"
     )
     what.add_argument("--tune", choices=TUNES, default="adapters", help="what is trained (default: %(default)s)")
-    what.add_argument("--rank", type=int, default=8, help="of the adapters (default: %(default)s)")
+    of_adapters = TuneOptions()
+    what.add_argument("--rank", type=int, help=f"of the adapters (default: {of_adapters.rank})")
     what.add_argument(
         "--adapt",
-        default="query,value",
         metavar="LIST",
-        help=f"what has an adapter, of {', '.join(TARGETS)} (default: %(default)s)",
+        help=f"what has an adapter, of {', '.join(TARGETS)} (default: {','.join(of_adapters.targets)})",
     )
-    what.add_argument(
-        "--sides", default=",".join(SIDES), metavar="LIST", help="which sides have them (default: %(default)s)"
-    )
+    what.add_argument("--sides", metavar="LIST", help=f"which sides have them (default: {','.join(SIDES)})")
 
 
 def _add_how(made: Parser) -> None:
@@ -101,7 +100,7 @@ def _add_how(made: Parser) -> None:
     how.add_argument("--learning_rate", type=float, help="the highest (default: 1e-3 of adapters, else 1e-5)")
     how.add_argument("--patience", type=int, default=3, help="epochs without a better held-out loss (default: 3)")
     how.add_argument("--held_out", type=float, default=0.1, help="part of the texts to judge by (default: 0.1)")
-    how.add_argument("--anchor_weight", type=float, default=1.0, help="of the anchors' loss (default: %(default)s)")
+    how.add_argument("--anchor_weight", type=float, help="of the anchors' loss (default: 1)")
     how.add_argument(
         "--augment", default=",".join(CHANGES), metavar="LIST", help="changes to clips, or none (default: %(default)s)"
     )
@@ -122,8 +121,11 @@ def finetune_options(argv: Sequence[str]) -> FinetuneOptions:
         raise BeamscribeError(f"--learning_rate {rate:g}: needs a number between 0 and 1")
     if not 0 < args.held_out < 1:
         raise BeamscribeError(f"--held_out {args.held_out:g}: needs a part between 0 and 1")
-    if not args.anchor_weight >= 0:
-        raise BeamscribeError(f"--anchor_weight {args.anchor_weight:g}: needs 0 or more")
+    if args.anchor_weight is not None and not args.anchors:
+        raise BeamscribeError("--anchor_weight is of --anchors: name some, or leave it out")
+    anchor_weight = 1.0 if args.anchor_weight is None else args.anchor_weight
+    if not anchor_weight >= 0:
+        raise BeamscribeError(f"--anchor_weight {anchor_weight:g}: needs 0 or more")
     if not storage.is_local(args.output):
         raise BeamscribeError(f"--output {args.output}: needs a local folder; copy the model when it is done")
     changes = () if args.augment == "none" else tuple(args.augment.split(","))
@@ -136,16 +138,29 @@ def finetune_options(argv: Sequence[str]) -> FinetuneOptions:
         noise=tuple(args.noise),
         output=Path(storage.normalise(args.output)),
         held_out=args.held_out,
-        tune=TuneOptions(args.tune, args.rank, tuple(args.adapt.split(",")), tuple(args.sides.split(","))),
+        tune=_tune(args),
         training=TrainingOptions(
             epochs=args.epochs,
             batch_size=args.batch_size,
             learning_rate=rate,
-            anchor_weight=args.anchor_weight,
+            anchor_weight=anchor_weight,
             patience=args.patience,
             seed=args.seed,
             augmentation=Augmentation(changes, args.augment_probability),
         ),
+    )
+
+
+def _tune(args: argparse.Namespace) -> TuneOptions:
+    given = [name for name in ("rank", "adapt", "sides") if getattr(args, name) is not None]
+    if given and args.tune != "adapters":
+        raise BeamscribeError(f"--{given[0]} is of adapters, and --tune {args.tune} has none: leave it out")
+    plain = TuneOptions(args.tune)
+    return TuneOptions(
+        args.tune,
+        plain.rank if args.rank is None else args.rank,
+        plain.targets if args.adapt is None else tuple(args.adapt.split(",")),
+        plain.sides if args.sides is None else tuple(args.sides.split(",")),
     )
 
 
