@@ -40,15 +40,19 @@ class Variant(NamedTuple):
     noise: bool = True
 
 
-COMMON = ("--patience", "99")
+ALL_PRODUCTS = ("--adapt", "query,value,out,mlp")
+ANCHORED = ("--anchor_weight", "4")
+BLENDED = ("--share", "0.7")
+COMMON = ("--epochs", "24", "--patience", "24", "--augment_probability", "0.8")
 VARIANTS = [
-    Variant("adapters", ("--adapt", "query,value,out,mlp", "--epochs", "16", "--anchor_weight", "4")),
-    Variant("adapters of query and value", ("--epochs", "16", "--anchor_weight", "4")),
-    Variant("adapters of the encoder", ("--adapt", "query,value,out,mlp", "--sides", "encoder", "--epochs", "16")),
-    Variant("adapters, no anchors", ("--adapt", "query,value,out,mlp", "--epochs", "16"), anchors=False),
-    Variant("adapters, no recorded noise", ("--adapt", "query,value,out,mlp", "--epochs", "16"), noise=False),
-    Variant("decoder", ("--tune", "decoder", "--epochs", "16", "--anchor_weight", "4")),
-    Variant("all", ("--tune", "all", "--epochs", "16", "--anchor_weight", "4")),
+    Variant("adapters, 0.7 of the way", (*ALL_PRODUCTS, *ANCHORED, *BLENDED)),
+    Variant("adapters", (*ALL_PRODUCTS, *ANCHORED)),
+    Variant("adapters of queries and values", ANCHORED),
+    Variant("adapters of the encoder", (*ALL_PRODUCTS, *ANCHORED, "--sides", "encoder")),
+    Variant("adapters, noise made up alone", (*ALL_PRODUCTS, *ANCHORED), noise=False),
+    Variant("adapters, no anchors", ALL_PRODUCTS, anchors=False),
+    Variant("decoder", ("--tune", "decoder", *ANCHORED)),
+    Variant("all", ("--tune", "all", *ANCHORED)),
 ]
 
 

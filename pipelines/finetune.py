@@ -46,6 +46,8 @@ class FinetuneOptions:
     # the part of the texts that training is judged by
     held_out: float
     tune: TuneOptions
+    # how much of the way from the untuned weights to the tuned ones is written
+    share: float
     # its augmentation without the recordings of noise
     training: TrainingOptions
 
@@ -105,6 +107,12 @@ def _add_how(made: Parser) -> None:
         "--augment", default=",".join(CHANGES), metavar="LIST", help="changes to clips, or none (default: %(default)s)"
     )
     how.add_argument("--augment_probability", type=float, default=0.5, help="of each change (default: %(default)s)")
+    how.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="how much of the way from the untuned weights to the tuned ones is written: less forgets less (default: 1)",
+    )
     how.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
 
 
@@ -121,6 +129,8 @@ def finetune_options(argv: Sequence[str]) -> FinetuneOptions:
         raise BeamscribeError(f"--learning_rate {rate:g}: needs a number between 0 and 1")
     if not 0 < args.held_out < 1:
         raise BeamscribeError(f"--held_out {args.held_out:g}: needs a part between 0 and 1")
+    if not 0 < args.share <= 1:
+        raise BeamscribeError(f"--share {args.share:g}: needs a part above 0, at most 1")
     if args.anchor_weight is not None and not args.anchors:
         raise BeamscribeError("--anchor_weight is of --anchors: name some, or leave it out")
     anchor_weight = 1.0 if args.anchor_weight is None else args.anchor_weight
@@ -139,6 +149,7 @@ def finetune_options(argv: Sequence[str]) -> FinetuneOptions:
         output=Path(storage.normalise(args.output)),
         held_out=args.held_out,
         tune=_tune(args),
+        share=args.share,
         training=TrainingOptions(
             epochs=args.epochs,
             batch_size=args.batch_size,
@@ -189,8 +200,10 @@ def finetune(options: FinetuneOptions, files: ModelFiles) -> list[Epoch]:
         print(f"{line_of(epoch)}, {time.monotonic() - started_s:.0f} s", flush=True)
 
     history = fine_tune(tuner, clips, training, options.output / STATE_FOLDER, report)
-    write_huggingface(replace(checkpoint, weights=tuner.weights.merged()), tokenizer, options.output)
-    card = model_card(files, describe(clips), asdict(options.tune), _plain(options.training), history)
+    write_huggingface(replace(checkpoint, weights=tuner.weights.merged(options.share)), tokenizer, options.output)
+    card = model_card(
+        files, describe(clips), asdict(options.tune) | {"share": options.share}, _plain(options.training), history
+    )
     (options.output / "README.md").write_text(card, encoding="utf-8")
     return history
 

@@ -54,9 +54,16 @@ class TunedWeights:
         """All that is trained, in one order."""
         return [*self._own.values(), *(variable for pair in self._adapters.values() for variable in pair)]
 
-    def merged(self) -> dict[str, np.ndarray]:
-        """All weights, those of adapters merged into the network's."""
-        return {name: np.asarray(self(name)) for name in self._frozen}
+    def merged(self, share: float = 1.0) -> dict[str, np.ndarray]:
+        """All weights, those of adapters merged into the network's.
+
+        share: how much of the way from the untuned weights to the tuned ones. Between them lie networks that keep more
+        of what they knew and lose little of what they learned (Wortsman et al. 2022, "WiSE-FT", section 3).
+        """
+        return {
+            name: np.asarray(weight + share * (self(name) - weight) if share < 1 else self(name))
+            for name, weight in self._frozen.items()
+        }
 
 
 def _variable(value: np.ndarray, name: str) -> keras.Variable:

@@ -173,6 +173,8 @@ def test_adapters_begin_at_the_network_as_it_was_and_merge_into_it(checkpoint: C
     rows = 2.0 * np.asarray(down).sum(axis=0)
     expected = checkpoint.weights["decoder.blocks.0.mlp.0.weight"] + rows
     np.testing.assert_allclose(changed["decoder.blocks.0.mlp.0.weight"], expected, atol=1e-6)
+    half_way = weights.merged(share=0.5)["decoder.blocks.0.mlp.0.weight"]
+    np.testing.assert_allclose(half_way, expected - rows / 2, atol=1e-6)
     np.testing.assert_array_equal(changed["decoder.ln.weight"], checkpoint.weights["decoder.ln.weight"])
 
 

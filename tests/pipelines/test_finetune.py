@@ -76,6 +76,8 @@ def test_a_tuned_model_is_a_model(model, tmp_path, capsys):
         (["--epochs", "0"], "--epochs 0: needs at least 1"),
         (["--learning_rate", "nan"], "--learning_rate nan: needs a number between 0 and 1"),
         (["--held_out", "1"], "--held_out 1: needs a part between 0 and 1"),
+        (["--share", "0"], "--share 0: needs a part above 0, at most 1"),
+        (["--anchor_weight", "2"], "--anchor_weight is of --anchors: name some, or leave it out"),
         (["--rank", "0"], "--rank 0: an adapter needs a rank of 1 or more"),
         (["--adapt", "query,norm"], "--adapt query,norm: needs some of query, key, value, out, mlp"),
         (["--sides", "left"], "--sides left: needs some of encoder, decoder"),
