@@ -3,8 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --prefer-binary
 
+# of tests/model, what holds a TensorFlow to account in three minutes; all of it: make tfio-test TFIO_TESTS=tests/model
+TFIO_TESTS := tests/model/test_tfio_reading.py $(wildcard tests/model/test_whisper_[!r]*.py) tests/model/test_vad.py \
+  tests/model/test_saved_model.py
+
 .DELETE_ON_ERROR:
-.PHONY: help demo test cluster-test lint samples servers
+.PHONY: help demo test cluster-test tfio-test lint samples servers
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' Makefile | expand -t 20
@@ -18,6 +22,9 @@ test: .venv/installed-test servers  ## run the tests
 
 cluster-test: .venv/installed-test .venv/servers/swift .venv/servers/flink .venv/servers/prism  ## run the main job on real runners
 	$(BIN)/python -m pytest tests/cluster
+
+tfio-test: .venv/servers/tfio  ## run the tests of reading in the graph, on the oldest supported TensorFlow
+	if test -x $</bin/python; then BEAMSCRIBE_TFIO=1 $</bin/python -m pytest $(TFIO_TESTS); fi
 
 lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff check
@@ -47,6 +54,14 @@ samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite
 .venv/servers/swift .venv/servers/airflow: | .venv/installed-test
 	rm -rf $@
 	$(PYTHON) -m venv $@ && $@/bin/python -m pip --quiet --disable-pip-version-check install -r $< || { rm -rf $@; exit 1; }
+	@touch $@
+
+# TensorFlow 2.17 with tensorflow-io, which has no wheels above Python 3.12
+.venv/servers/tfio: requirements-tfio.txt | .venv/installed
+	rm -rf $@
+	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
+	  $(PYTHON) -m venv $@ && $@/bin/python -m pip --quiet --disable-pip-version-check install --prefer-binary -r $< || { rm -rf $@; exit 1; }; \
+	else mkdir -p $@; echo 'tensorflow-io needs Python 3.11 or 3.12: its tests are left out' >&2; fi
 	@touch $@
 
 .venv/servers/azurite: tests/stores/azurite/package-lock.json | .venv/installed-test

@@ -15,8 +15,8 @@ from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ
 
 CHANGES = ("speed", "telephone", "noise", "gain", "mask")
-SPEEDS = (0.9, 1.1)
-SNRS_DB = (0.0, 20.0)
+SPEEDS = (0.85, 1.15)
+SNRS_DB = (-3.0, 15.0)
 GAINS_DB = (-12.0, 3.0)
 # the band of a telephone (ITU-T G.712), and its rate
 TELEPHONE_HZ, TELEPHONE_RATE_HZ = (300.0, 3400.0), 8_000
@@ -100,7 +100,7 @@ def coloured_noise(n_samples: int, tilt: float, generator: np.random.Generator) 
 def babble(n_samples: int, clips: Sequence[np.ndarray], generator: np.random.Generator) -> np.ndarray:
     """Some of the clips at once [n_samples], each as loud as the others, begun anywhere and repeated."""
     total = np.zeros(n_samples, np.float32)
-    for pick in generator.integers(len(clips), size=generator.integers(*BABBLERS)):
+    for pick in generator.integers(len(clips), size=generator.integers(*BABBLERS)).tolist():
         clip = clips[pick] / (np.sqrt(np.mean(np.square(clips[pick]))) + 1e-9)
         total += _stretch(n_samples, clip, generator)
     return total

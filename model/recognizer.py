@@ -1,6 +1,7 @@
 """What a recogniser is: loaded once a process, it takes windows of a few lengths and returns hypotheses."""
 
 import math
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,6 +69,12 @@ def most_tokens(window_s: float) -> int:
     Where a window that was cut short produces that many, it is heard again in full.
     """
     return SPARE_TOKENS + math.ceil(TOKENS_A_SECOND * window_s)
+
+
+def compression_ratio(text: str) -> float:
+    """len(utf8) / len(zlib(utf8)): high where text repeats itself (Radford et al. 2022, section 4.5)."""
+    data = text.encode("utf-8")
+    return len(data) / len(zlib.compress(data))
 
 
 @dataclass(frozen=True)

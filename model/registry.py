@@ -11,15 +11,18 @@ from pathlib import Path
 from model.errors import BeamscribeError
 from model.processors import n_processors
 from model.recognizer import BATCH_WINDOWS, BiasPhrase, DecodeOptions, Recognizer
+from model.saved_model_folder import VOCABULARY_FILE, is_saved_model, read_folder
 from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
 from model.whisper.footprint import fitting_batch
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
-from model.whisper.tokenizer import WhisperTokenizer
+from model.whisper.tokenizer import TOKENIZER_FILE, WhisperTokenizer
 
+WHISPER, SAVED_MODEL = "whisper", "saved_model"
 TINY_EN = "tiny.en"
 TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 CHOICES = (
-    f"{TINY_EN} (built in), a folder with a Whisper checkpoint, or owner/repository[@revision] on the Hugging Face hub"
+    f"{TINY_EN} (built in), a folder with a Whisper checkpoint or a SavedModel, or owner/repository[@revision] on the "
+    "Hugging Face hub"
 )
 HUB_NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?")
 # a repository also holds the same weights for other frameworks; these are the ones read here
@@ -63,6 +66,8 @@ def resolve_model(name: str) -> ModelFiles:
     if name == TINY_EN:
         return _whisper_files(name, _tiny_en_folder())
     folder = os.path.expanduser(name)
+    if os.path.isdir(folder) and is_saved_model(Path(folder)):
+        return _saved_model_files(name, Path(folder).resolve())
     if os.path.isdir(folder):
         return _whisper_files(name, Path(folder).resolve())
     hub_name = HUB_NAME.fullmatch(name)
@@ -71,10 +76,36 @@ def resolve_model(name: str) -> ModelFiles:
     return _whisper_files(name, _download(hub_name["repository"], hub_name["revision"]))
 
 
+def cached_folders() -> dict[str, Path]:
+    """Hub name -> folder of each Whisper in this machine's cache of the hub, its latest revision; asks nobody."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return {}
+    found = {}
+    for repository in sorted(repositories, key=lambda repository: repository.repo_id):
+        revisions = sorted(repository.revisions, key=lambda revision: revision.last_modified)
+        if repository.repo_type == "model" and revisions and _is_whisper(revisions[-1].snapshot_path):
+            found[repository.repo_id] = revisions[-1].snapshot_path
+    return found
+
+
+def _is_whisper(folder: Path) -> bool:
+    try:
+        inspect_checkpoint(folder)
+    except BeamscribeError:
+        return False
+    return (folder / TOKENIZER_FILE).exists()
+
+
 def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence[str | None]) -> None:
     """BeamscribeError for what this model cannot honour. languages: those asked for; None is identification."""
     if options.task not in ("transcribe", "translate"):
         raise BeamscribeError(f"there is no task {options.task!r}: give transcribe or translate")
+    if files.family == SAVED_MODEL:
+        _check_saved_model_options(files, options)
     if options.task == "translate" and not files.multilingual:
         raise BeamscribeError(f"{files.name} knows English only and cannot translate: give a multilingual model")
     for language in languages:
@@ -98,6 +129,12 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         _check_phrase(phrase)
 
 
+def _check_saved_model_options(files: ModelFiles, options: DecodeOptions) -> None:
+    refused = {"--task translate": options.task == "translate", "--initial_prompt": bool(options.prompt)}
+    for flag in (flag for flag, given in refused.items() if given):
+        raise BeamscribeError(f"{flag} is for Whisper, and {files.name} is a SavedModel: leave it out")
+
+
 def _check_phrase(phrase: BiasPhrase) -> None:
     if not phrase.text.strip():
         raise BeamscribeError("a term of the vocabulary is empty: give each a word or several")
@@ -109,12 +146,20 @@ def _check_phrase(phrase: BiasPhrase) -> None:
 
 def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: float | None) -> int:
     """The windows that are decoded together on this machine; BeamscribeError where not one fits into the limit."""
+    if files.family == SAVED_MODEL:
+        if max_memory_gb is not None:
+            raise BeamscribeError(f"--max_memory: nobody knows what {files.name} takes; give --batch_windows instead")
+        return BATCH_WINDOWS
     dims = inspect_checkpoint(files.folder).dims
     return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb)
 
 
 def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int = BATCH_WINDOWS) -> Recognizer:
     """Loads the weights and builds the network; imports TensorFlow."""
+    if files.family == SAVED_MODEL:
+        from model.saved_model import SavedModelRecognizer
+
+        return SavedModelRecognizer(read_folder(files.folder), options)
     from model.whisper.recognizer import WhisperRecognizer
 
     checkpoint, tokenizer = load_checkpoint(files.folder), WhisperTokenizer(files.folder)
@@ -122,7 +167,7 @@ def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: in
 
 
 def _unknown_language(files: ModelFiles, language: str) -> str:
-    if not files.multilingual:
+    if files.languages == ("en",):
         return f"{files.name} knows English only, not {language!r}: give a multilingual model, or language en"
     return f"{files.name} knows no language {language!r}: give one of {', '.join(sorted(files.languages))}"
 
@@ -170,11 +215,17 @@ def _whisper_files(name: str, folder: Path) -> ModelFiles:
     return ModelFiles(
         name=name,
         folder=folder,
-        family="whisper",
+        family=WHISPER,
         sha256=_sha256(stored.weight_files),
         multilingual=tokenizer.multilingual,
         languages=tuple(tokenizer.language_tokens) if tokenizer.multilingual else ("en",),
     )
+
+
+def _saved_model_files(name: str, folder: Path) -> ModelFiles:
+    found = read_folder(folder)
+    files = (*found.weight_files, folder / VOCABULARY_FILE)
+    return ModelFiles(name, folder, SAVED_MODEL, _sha256(files), multilingual=False, languages=(found.language,))
 
 
 def _sha256(paths: Sequence[Path]) -> str:

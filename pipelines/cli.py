@@ -22,6 +22,7 @@ from model.errors import BeamscribeError
 from pipelines.supervise import is_local, watch_over
 
 EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
+COMMANDS = ("transcribe", "plan", "show", "export", "correct", "evaluate", "features", "models", "finetune")
 USAGE = """usage: beamscribe COMMAND [FLAGS]
 
 commands:
@@ -32,6 +33,8 @@ commands:
   correct      apply other rules to the texts of tables, without recognising again
   evaluate     score transcripts against references
   features     work out spectral, time-domain and learned features, or TFRecords for training
+  models       list, show, verify, import, export and measure models
+  finetune     tune a Whisper on clips with references
 
 beamscribe COMMAND --help lists the flags of a command.
 """
@@ -92,9 +95,14 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
     elif name == "features":
         with quiet():
             from pipelines.features import command
+    elif name == "models":
+        from pipelines.models import command
+    elif name == "finetune":
+        with quiet():
+            from pipelines.finetune import finetune_command
+        return finetune_command
     else:
-        commands = "transcribe, plan, show, export, correct, evaluate, features"
-        raise BeamscribeError(f"unknown command {name}; the commands are {commands}")
+        raise BeamscribeError(f"unknown command {name}; the commands are {', '.join(COMMANDS)}")
     return command
 
 

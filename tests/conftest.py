@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 from model.recognizer import DecodeOptions, Recognizer
 from model.registry import ModelFiles, load_recognizer
 from tests.stores.servers import azfs, folder, gs, s3, store  # noqa: F401 - fixtures
+
+# machines are busy, and no test is about time
+settings.register_profile("beamscribe", deadline=None)
+settings.load_profile("beamscribe")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))

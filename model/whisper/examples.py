@@ -1,12 +1,12 @@
 """Clips and their texts as a network in training takes them: log-mels, tokens read, tokens to be said.
 
-A text is framed by timestamps, as the recogniser decodes: a network tuned on texts without them forgets to write them.
+A text is framed by timestamps, as the recogniser decodes: a network tuned on texts without them forgets them.
 References have no times, though, so at a timestamp's place any timestamp is right (`ANY_TIMESTAMP`), and what the
 network reads there is where a voice activity detector heard the speech begin and end.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from model.augmentation import Augmentation, augment, mask
 from model.errors import BeamscribeError
-from model.recognizer import SAMPLE_RATE_HZ
+from model.recognizer import SAMPLE_RATE_HZ, UNSPACED_LANGUAGES
 from model.vad import FRAME_SAMPLES, load_detector
 from model.whisper.audio import HOP_SAMPLES, log_mel
 from model.whisper.dimensions import Dimensions
@@ -28,6 +28,7 @@ PAD_SAMPLES = round(0.3 * SAMPLE_RATE_HZ)
 SPEECH_PROBABILITY = 0.5
 # tokens are filled up to a multiple of so many, that there be few shapes of batches
 TOKEN_BLOCK = 16
+CUT = "cut it into rows with start_s and end_s, each with its own reference"
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,18 @@ class Batch:
     labels: np.ndarray
 
 
-def make_utterance(uri: str, samples: np.ndarray, text: str, language: str, dims: Dimensions) -> Utterance:
-    """Finds the speech in a clip [n] and cuts the silence around it. BeamscribeError for one that is too long."""
-    heard = np.flatnonzero(load_detector().probabilities(samples) >= SPEECH_PROBABILITY)
-    # where noise drowns it, all of the clip is taken for speech
-    start, end = (heard[0] * FRAME_SAMPLES, (heard[-1] + 1) * FRAME_SAMPLES) if len(heard) else (0, len(samples))
-    first, last = max(0, start - PAD_SAMPLES), min(len(samples), end + PAD_SAMPLES)
-    most_s = dims.n_audio_ctx * POSITION_SAMPLES / SAMPLE_RATE_HZ
-    if (last - first) / SAMPLE_RATE_HZ > most_s:
-        raise BeamscribeError(
-            f"{uri} has {(last - first) / SAMPLE_RATE_HZ:.1f} s of speech and a window {most_s:g} s: cut it into rows "
-            "with start_s and end_s, each with its own reference"
-        )
-    return Utterance(uri, samples[first:last], int(start - first), int(min(end, last) - first), text, language)
+def at_any_speed(utterance: Utterance, how: Augmentation, generator: np.random.Generator) -> Utterance:
+    """An utterance said faster or slower, where `how` has it so."""
+    alone = replace(how, changes=tuple(change for change in how.changes if change == "speed"))
+    samples = augment(utterance.samples, (), alone, generator)
+    stretch = len(samples) / len(utterance.samples)
+    start, end = (round(stretch * at) for at in (utterance.speech_start, utterance.speech_end))
+    return replace(utterance, samples=samples, speech_start=start, speech_end=end)
+
+
+def without_speed(how: Augmentation) -> Augmentation:
+    """All else."""
+    return replace(how, changes=tuple(change for change in how.changes if change != "speed"))
 
 
 class Examples:
@@ -83,14 +83,24 @@ class Examples:
         of_dims = partial(log_mel, n_mels=dims.n_mels)
         self._log_mel = tf.function(of_dims, input_signature=[tf.TensorSpec([None])])
 
-    def check(self, utterance: Utterance) -> None:
-        """BeamscribeError for a text that does not fit into the decoder's context."""
-        n_tokens = len(self.tokens_of(utterance, 1.0)[0])
-        if n_tokens > self._dims.n_text_ctx:
-            raise BeamscribeError(
-                f"{utterance.uri} has a reference of {n_tokens} tokens and the model takes {self._dims.n_text_ctx}: "
-                "cut it into rows with start_s and end_s"
-            )
+    def utterance(self, uri: str, samples: np.ndarray, text: str, language: str) -> Utterance:
+        """Finds the speech in a clip [n] and cuts the silence around it.
+
+        BeamscribeError for one that does not fit into the window, or whose text does not fit into the decoder.
+        """
+        heard = np.flatnonzero(load_detector().probabilities(samples) >= SPEECH_PROBABILITY)
+        # where noise drowns it, all of the clip is taken for speech
+        edges = (heard[0] * FRAME_SAMPLES, (heard[-1] + 1) * FRAME_SAMPLES) if len(heard) else (0, len(samples))
+        start, end = int(edges[0]), min(int(edges[1]), len(samples))
+        first, last = max(0, start - PAD_SAMPLES), min(len(samples), end + PAD_SAMPLES)
+        made = Utterance(uri, samples[first:last], start - first, end - first, text, language)
+        most_s, own_s = (n / SAMPLE_RATE_HZ for n in (self._windows[-1], last - first))
+        if own_s > most_s:
+            raise BeamscribeError(f"{uri} has {own_s:.1f} s of speech and the model's window is {most_s:g} s: {CUT}")
+        n_tokens, most = len(self.tokens_of(made)[0]), self._dims.n_text_ctx
+        if n_tokens > most:
+            raise BeamscribeError(f"{uri} has a reference of {n_tokens} tokens and the model takes {most}: {CUT}")
+        return made
 
     def batches(self, utterances: Sequence[Utterance], batch_size: int) -> Iterator[Batch]:
         """All utterances once, as they are, those of one length of window together."""
@@ -110,17 +120,19 @@ class Examples:
         generator: np.random.Generator | None = None,
     ) -> Batch:
         """The utterances in one batch, as they are or augmented by the generator's numbers."""
-        changed = [u.samples for u in utterances]
         if how is not None and generator is not None:
-            changed = [augment(samples, others, how, generator) for samples in changed]
-        most = self._windows[-1]
-        window = self._window(min(most, max(len(samples) for samples in changed)))
-        mels = [self._mel(samples[:most], window) for samples in changed]
+            utterances = [at_any_speed(utterance, how, generator) for utterance in utterances]
+        heard = [utterance.samples for utterance in utterances]
+        if how is not None and generator is not None:
+            heard = [augment(samples, others, without_speed(how), generator) for samples in heard]
+        # said slower, a clip may be longer than the longest window
+        heard = [samples[: self._windows[-1]] for samples in heard]
+        window = self._window(max(map(len, heard)))
+        mels = [self._mel(samples, window) for samples in heard]
         if how is not None and generator is not None and "mask" in how.changes:
-            heard = [max(1, min(len(samples), most) // HOP_SAMPLES) for samples in changed]
-            mels = [mask(mel, n_frames, generator) for mel, n_frames in zip(mels, heard, strict=True)]
-        stretches = [len(samples) / len(u.samples) for samples, u in zip(changed, utterances, strict=True)]
-        pairs = [self.tokens_of(u, stretch) for u, stretch in zip(utterances, stretches, strict=True)]
+            frames = [max(1, len(samples) // HOP_SAMPLES) for samples in heard]
+            mels = [mask(mel, n_frames, generator) for mel, n_frames in zip(mels, frames, strict=True)]
+        pairs = [self.tokens_of(utterance) for utterance in utterances]
         n_tokens = -(-max(len(tokens) for tokens, _ in pairs) // TOKEN_BLOCK) * TOKEN_BLOCK
         n_tokens = min(n_tokens, self._dims.n_text_ctx)
         return Batch(
@@ -129,18 +141,20 @@ class Examples:
             np.stack([_filled(labels, n_tokens, NO_LABEL) for _, labels in pairs]),
         )
 
-    def tokens_of(self, utterance: Utterance, stretch: float) -> tuple[list[int], list[int]]:
-        """What the decoder reads, and what it is to say after each token. stretch: of time, by a change of speed."""
+    def tokens_of(self, utterance: Utterance) -> tuple[list[int], list[int]]:
+        """What the decoder reads, and what it is to say after each token."""
         tokenizer = self._tokenizer
         sot = list(tokenizer.sot_sequence(utterance.language, "transcribe"))
         if not utterance.text:
             # nothing is said: the decoder is to take the window for silence
             return [tokenizer.sot], [tokenizer.no_speech]
         start, end = (
-            tokenizer.timestamp_begin + min(self._dims.n_audio_ctx, round(stretch * at / POSITION_SAMPLES))
+            tokenizer.timestamp_begin + min(self._dims.n_audio_ctx, round(at / POSITION_SAMPLES))
             for at in (utterance.speech_start, utterance.speech_end)
         )
-        text = list(tokenizer.encode(f" {utterance.text.strip()}"))
+        # written as Whisper writes it: after a space, where words are parted by spaces
+        space = "" if utterance.language in UNSPACED_LANGUAGES else " "
+        text = list(tokenizer.encode(space + utterance.text))
         read = [*sot, start, *text, end]
         return read, [*[NO_LABEL] * (len(sot) - 1), ANY_TIMESTAMP, *text, ANY_TIMESTAMP, tokenizer.eot]
 

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +17,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model.augmentation import Augmentation
 from model.errors import BeamscribeError
 from model.whisper.checkpoint import Checkpoint
-from model.whisper.examples import ANY_TIMESTAMP, NO_LABEL, Batch, Examples, Utterance
+from model.whisper.examples import ANY_TIMESTAMP, NO_LABEL, Batch, Examples, Utterance, at_any_speed, without_speed
 from model.whisper.tokenizer import WhisperTokenizer
 from model.whisper.trainable import Weights, decode, encode
-from model.whisper.tuned_weights import TunedWeights, TuneOptions
+from model.whisper.tuned_weights import TunedWeights
+from model.whisper.tuning_options import Epoch, TrainingOptions, TuneOptions
 
 STATE_FILE = "state.npz"
 # of the steps: how many the learning rate rises for, before it falls along a cosine to nothing
@@ -32,34 +32,6 @@ WARM_UP_SHARE = 0.1
 CLIP_NORM = 1.0
 # a held-out loss of so many times the untuned network's is no training any more
 DIVERGED = 2.0
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a network is fine-tuned. Equal options, clips and machine, equal weights."""
-
-    epochs: int = 10
-    batch_size: int = 8
-    # the highest, after the warm-up
-    learning_rate: float = 1e-3
-    # of the divergence on anchors, beside the cross-entropy
-    anchor_weight: float = 1.0
-    # epochs without a better held-out loss after which training stops
-    patience: int = 3
-    seed: int = 0
-    # of the clips; of the anchors too, in half of the steps
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What came of one pass over the clips; losses are means a token."""
-
-    epoch: int
-    text_loss: float
-    # None without anchors
-    anchor_loss: float | None
-    held_out_loss: float
 
 
 class Clips(NamedTuple):
@@ -151,7 +123,7 @@ def fine_tune(
     state = _State(tuner, folder, _fingerprint(tuner, clips, options))
     history = state.restore()
     if not history:
-        untuned = Epoch(0, math.nan, None, _held_out_loss(tuner, clips, options))
+        untuned = Epoch(0, None, None, _held_out_loss(tuner, clips, options))
         history.append(untuned)
         state.save(history)
         report(untuned)
@@ -206,14 +178,10 @@ def _anchors(
     options: TrainingOptions,
     generator: np.random.Generator,
 ) -> tuple[Batch, Batch]:
-    """Anchors as the untuned network hears them, and as the tuned one does: the same in half of the steps."""
-    clean = tuner.examples.batch(utterances)
-    if generator.random() < 0.5:
-        return clean, clean
-    # another speed would be another text of timestamps
-    changes = tuple(change for change in options.augmentation.changes if change != "speed")
-    how = replace(options.augmentation, changes=changes)
-    return clean, tuner.examples.batch(utterances, how, others, generator)
+    """Anchors as the untuned network hears them, and as the tuned one does: at the same speed."""
+    how = options.augmentation
+    spoken = [at_any_speed(utterance, how, generator) for utterance in utterances]
+    return tuner.examples.batch(spoken), tuner.examples.batch(spoken, without_speed(how), others, generator)
 
 
 def _learning_rate(options: TrainingOptions, step: int, n_steps: int) -> float:
@@ -275,7 +243,7 @@ class _State:
         meta = json.dumps({"fingerprint": self._fingerprint, "history": [asdict(epoch) for epoch in history]})
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".tmp.npz")
-        np.savez(temporary, **(arrays | {"meta": np.array(meta)}))  # type: ignore[arg-type]
+        np.savez(temporary, allow_pickle=False, meta=np.array(meta), **arrays)
         os.replace(temporary, self._path)
 
     def use_best(self) -> None:

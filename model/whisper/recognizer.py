@@ -1,7 +1,6 @@
 """A Whisper checkpoint as a recogniser: waveforms in, hypotheses out, TensorFlow from the samples to the tokens."""
 
 import math
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
@@ -21,6 +20,7 @@ from model.recognizer import (
     DecodeOptions,
     Hypothesis,
     TimedText,
+    compression_ratio,
     most_tokens,
     most_windows,
 )
@@ -300,7 +300,7 @@ class WhisperRecognizer:
             segments=cut_segments(tokens, self._tokenizer, self.window_samples / SAMPLE_RATE_HZ),
             avg_logprob=float(decoded.sum_logprobs[row]) / (length + 1),
             no_speech_prob=float(decoded.no_speech_probs[row]),
-            compression_ratio=_compression_ratio(text),
+            compression_ratio=compression_ratio(text),
             temperature=temperature,
             language=language,
             language_probability=language_probability,
@@ -346,11 +346,6 @@ def cut_segments(tokens: Sequence[int], tokenizer: WhisperTokenizer, window_s: f
 def _timed_text(start_s: float, end_s: float, tokens: list[int], tokenizer: WhisperTokenizer) -> list[TimedText]:
     text = tokenizer.decode(tokens).strip()
     return [TimedText(start_s, end_s, text, tuple(tokens))] if text else []
-
-
-def _compression_ratio(text: str) -> float:
-    data = text.encode("utf-8")
-    return len(data) / len(zlib.compress(data))
 
 
 def _check_options(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, options: DecodeOptions) -> None:

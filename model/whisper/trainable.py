@@ -32,6 +32,16 @@ def encode(dims: Dimensions, weights: Weights, mel: tf.Tensor) -> tf.Tensor:
 def decode(dims: Dimensions, weights: Weights, audio: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     """Encoder outputs [n, n_positions, n_audio_state] and tokens [n, n_tokens] -> logits of the token after each,
     [n, n_tokens, n_vocab]."""
+    return tf.matmul(_states(dims, weights, audio, tokens), weights("decoder.token_embedding.weight"), transpose_b=True)
+
+
+def decode_last(dims: Dimensions, weights: Weights, audio: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """As `decode`, of the token after the last alone: [n, n_vocab]."""
+    states = _states(dims, weights, audio, tokens)
+    return tf.matmul(states[:, -1], weights("decoder.token_embedding.weight"), transpose_b=True)
+
+
+def _states(dims: Dimensions, weights: Weights, audio: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
     embedding = weights("decoder.token_embedding.weight")
     n_tokens = tf.shape(tokens)[1]
     x = tf.gather(embedding, tokens) + weights("decoder.positional_embedding")[:n_tokens]
@@ -43,7 +53,7 @@ def decode(dims: Dimensions, weights: Weights, audio: tf.Tensor, tokens: tf.Tens
         normalized = _normalize(weights, f"{block}.cross_attn_ln", x)
         x += _attend(weights, f"{block}.cross_attn", dims.n_text_head, normalized, audio)
         x += _feed_forward(weights, block, x)
-    return tf.matmul(_normalize(weights, "decoder.ln", x), embedding, transpose_b=True)
+    return _normalize(weights, "decoder.ln", x)
 
 
 def _attend(
@@ -51,7 +61,7 @@ def _attend(
 ) -> tf.Tensor:
     """What x [n, n_queries, n_state] takes from the source [n, n_positions, n_state]; all of it, or what is seen."""
     queries = _split_heads(_linear(weights, f"{name}.query", x), n_head)
-    keys = _split_heads(tf.matmul(source, weights(f"{name}.key.weight"), transpose_b=True), n_head)
+    keys = _split_heads(_project(weights, f"{name}.key", source), n_head)
     values = _split_heads(_linear(weights, f"{name}.value", source), n_head)
     scores = tf.matmul(queries * queries.shape[-1] ** -0.5, keys, transpose_b=True)
     if seen is not None:
@@ -79,11 +89,15 @@ def _normalize(weights: Weights, name: str, x: tf.Tensor) -> tf.Tensor:
 
 
 def _linear(weights: Weights, name: str, x: tf.Tensor) -> tf.Tensor:
-    n_out, n_in = weights(f"{name}.weight").shape
-    # one matrix: the gradient for the weight is then one product too, and not one a window
-    flat = tf.matmul(tf.reshape(x, [-1, n_in]), weights(f"{name}.weight"), transpose_b=True)
-    product = tf.nn.bias_add(flat, weights(f"{name}.bias"))
-    return tf.reshape(product, tf.concat([tf.shape(x)[:-1], [n_out]], axis=0))
+    return tf.nn.bias_add(_project(weights, name, x), weights(f"{name}.bias"))
+
+
+def _project(weights: Weights, name: str, x: tf.Tensor) -> tf.Tensor:
+    """As one matrix: the gradient for the weight is then one product too, and not one a window."""
+    weight = weights(f"{name}.weight")
+    n_out, n_in = weight.shape
+    flat = tf.matmul(tf.reshape(x, [-1, n_in]), weight, transpose_b=True)
+    return tf.reshape(flat, tf.concat([tf.shape(x)[:-1], [n_out]], axis=0))
 
 
 def _convolve(weights: Weights, name: str, x: tf.Tensor, stride: int) -> tf.Tensor:

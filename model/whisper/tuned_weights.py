@@ -6,49 +6,16 @@ that training starts at the network as it was. Merged into W on writing, they co
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from model.errors import BeamscribeError
 from model.whisper.checkpoint import ENCODER_POSITIONS
+from model.whisper.tuning_options import TARGETS, TuneOptions
 
-TUNES = ("adapters", "decoder", "encoder", "all")
-# what may have an adapter -> its weights in a block
-TARGETS = {
-    "query": r"attn\.query",
-    "key": r"attn\.key",
-    "value": r"attn\.value",
-    "out": r"attn\.out",
-    "mlp": r"mlp\.[02]",
-}
 # of the sum that an adapter adds, relative to its rank (Hu et al. 2021, section 4.1)
 ALPHA_PER_RANK = 2.0
-
-
-@dataclass(frozen=True)
-class TuneOptions:
-    """What of a network is trained."""
-
-    # "adapters", or weights of the network itself: "decoder", "encoder", "all"
-    tune: str = "adapters"
-    # of an adapter: how many directions it adds
-    rank: int = 8
-    # what has an adapter, of TARGETS
-    targets: tuple[str, ...] = ("query", "value")
-    # whether the encoder, the decoder or both have adapters
-    sides: tuple[str, ...] = ("encoder", "decoder")
-
-    def __post_init__(self) -> None:
-        if self.tune not in TUNES:
-            raise BeamscribeError(f"--tune {self.tune}: needs one of {', '.join(TUNES)}")
-        if self.rank < 1:
-            raise BeamscribeError(f"--rank {self.rank}: an adapter needs a rank of 1 or more")
-        unknown = [target for target in self.targets if target not in TARGETS]
-        if unknown or not self.targets:
-            raise BeamscribeError(f"--adapt {','.join(self.targets)}: needs some of {', '.join(TARGETS)}")
 
 
 class TunedWeights:
@@ -56,7 +23,6 @@ class TunedWeights:
 
     def __init__(self, weights: Mapping[str, np.ndarray], options: TuneOptions, seed: int) -> None:
         self._frozen = {name: tf.constant(weight) for name, weight in weights.items()}
-        self._scale = ALPHA_PER_RANK
         self._own: dict[str, keras.Variable] = {}
         self._adapters: dict[str, tuple[keras.Variable, keras.Variable]] = {}
         generator = np.random.default_rng(seed)
@@ -77,7 +43,7 @@ class TunedWeights:
         if name not in self._adapters:
             return weight
         down, up = self._adapters[name]
-        return weight + self._scale * tf.matmul(up.value, down.value)
+        return weight + ALPHA_PER_RANK * tf.matmul(up.value, down.value)
 
     def untuned(self, name: str) -> tf.Tensor:
         """The weight of a name as it was before."""
@@ -88,9 +54,16 @@ class TunedWeights:
         """All that is trained, in one order."""
         return [*self._own.values(), *(variable for pair in self._adapters.values() for variable in pair)]
 
-    def merged(self) -> dict[str, np.ndarray]:
-        """All weights, those of adapters merged into the network's."""
-        return {name: np.asarray(self(name)) for name in self._frozen}
+    def merged(self, share: float = 1.0) -> dict[str, np.ndarray]:
+        """All weights, those of adapters merged into the network's.
+
+        share: how much of the way from the untuned weights to the tuned ones. Between them lie networks that keep more
+        of what they knew and lose little of what they learned (Wortsman et al. 2022, "WiSE-FT", section 3).
+        """
+        return {
+            name: np.asarray(weight + share * (self(name) - weight) if share < 1 else self(name))
+            for name, weight in self._frozen.items()
+        }
 
 
 def _variable(value: np.ndarray, name: str) -> keras.Variable:

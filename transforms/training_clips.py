@@ -1,0 +1,104 @@
+"""Clips to train on: the rows of manifests, decoded, and divided by what is said in them."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from model.errors import BeamscribeError
+from model.recognizer import SAMPLE_RATE_HZ
+from transforms import storage
+from transforms.assets import part_uri
+from transforms.audio import AudioDecodeError
+from transforms.channel_samples import ChannelSamples
+from transforms.inputs import find_inputs
+from transforms.manifests import ManifestRow, is_manifest, read_manifest
+from transforms.scoring import normalise
+
+
+@dataclass(frozen=True)
+class TrainingClip:
+    """A clip that was decoded."""
+
+    uri: str
+    # [n] float32 at 16 kHz
+    samples: np.ndarray
+    reference: str
+    # None where the manifest says nothing
+    language: str | None
+
+
+def read_training_clips(manifests: Sequence[str]) -> Iterator[TrainingClip]:
+    """The rows that have a reference. BeamscribeError for what is no manifest, or a clip that cannot be decoded."""
+    for name in manifests:
+        path = storage.normalise(name)
+        if not is_manifest(path):
+            raise BeamscribeError(f"{name}: clips to train on are named by a manifest (.jsonl, .csv or .parquet)")
+        rows = (row for row in read_manifest(path) if row.reference is not None)
+        # parts of one file that follow each other: it is decoded once
+        for (file, channel), parts in groupby(rows, key=lambda row: (row.path, row.channel)):
+            samples = _decode(file, channel)
+            for row in parts:
+                yield _clip(row, samples)
+
+
+def read_noises(inputs: Sequence[str]) -> Iterator[np.ndarray]:
+    """The samples [n] at 16 kHz of recordings of noise: files, folders, globs or manifests."""
+    for asset in find_inputs(inputs).assets if inputs else ():
+        samples = _decode(asset.path, None)[_part(asset.start_s, asset.end_s)]
+        if samples.any():
+            yield samples
+
+
+def hold_out(
+    clips: Sequence[TrainingClip], fraction: float, seed: int
+) -> tuple[list[TrainingClip], list[TrainingClip]]:
+    """Clips to train on, and clips to judge by: no text is in both.
+
+    Texts are picked by their hash, so that more clips do not move those there are from one side to the other.
+    """
+    texts = {normalise(clip.reference, clip.language or "en") for clip in clips}
+    if len(texts) < 2:
+        raise BeamscribeError(
+            f"there are {len(clips)} clips with {len(texts)} different references: training needs at least 2, one of "
+            "them held out"
+        )
+    ordered = sorted(texts, key=lambda text: hashlib.sha256(f"{seed} {text}".encode()).digest())
+    held = set(ordered[: min(len(texts) - 1, max(1, round(fraction * len(texts))))])
+    sides: tuple[list[TrainingClip], list[TrainingClip]] = ([], [])
+    for clip in clips:
+        sides[normalise(clip.reference, clip.language or "en") in held].append(clip)
+    return sides
+
+
+def _clip(row: ManifestRow, samples: np.ndarray) -> TrainingClip:
+    uri = part_uri(storage.printable(row.path), row.start_s, row.end_s)
+    uri = uri if row.channel is None else f"{uri} (channel {row.channel})"
+    if not isinstance(row.reference, str):
+        raise BeamscribeError(f"{uri}: the reference {row.reference!r} is no text; write it as a string")
+    own = samples[_part(row.start_s, row.end_s)]
+    if not len(own):
+        raise BeamscribeError(f"{uri} has no sound: the file ends at {len(samples) / SAMPLE_RATE_HZ:g} s; mend its row")
+    return TrainingClip(uri, own, row.reference.strip(), row.language)
+
+
+def _part(start_s: float | None, end_s: float | None) -> slice:
+    return slice(round((start_s or 0.0) * SAMPLE_RATE_HZ), None if end_s is None else round(end_s * SAMPLE_RATE_HZ))
+
+
+def _decode(path: str, channel: int | None) -> np.ndarray:
+    """A channel of a file, or the mix of all, [n] float32 at 16 kHz."""
+    name = storage.printable(path)
+    try:
+        with storage.open_read(path) as file:
+            source = ChannelSamples(file, channel, None, None)
+            samples = np.concatenate(list(source))
+    except IndexError:
+        raise BeamscribeError(f"{name} has no channel {channel}: mend its rows") from None
+    except (OSError, AudioDecodeError) as error:
+        raise BeamscribeError(f"{name} cannot be decoded ({error}): mend the file or leave its rows out") from error
+    if source.damage:
+        raise BeamscribeError(f"{name} cannot be decoded whole ({source.damage}): leave its rows out")
+    return samples
