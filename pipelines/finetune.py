@@ -111,7 +111,7 @@ def _add_how(made: Parser) -> None:
         "--share",
         type=float,
         default=1.0,
-        help="how much of the way from the untuned weights to the tuned ones is written: less forgets less (default: 1)",
+        help="how much of the way from the untuned weights to the tuned ones is written: less forgets less (1)",
     )
     how.add_argument("--seed", type=int, default=0, help="of all that is random (default: %(default)s)")
 
