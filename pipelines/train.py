@@ -27,6 +27,7 @@ from transforms.training_clips import read_training_clips
 
 if TYPE_CHECKING:
     from model.ctc.data import Clip, Clips
+    from model.ctc.progress import Epoch
     from model.ctc.training import Trained
 
 STATE_FOLDER = "training"
@@ -135,9 +136,9 @@ def train_model(job: TrainJob) -> "Trained":
     vocabulary = vocabulary_of(clips.texts, job.config.vocabulary_kind, job.n_pieces)
     print(f"{len(clips)} clips ({_hours(job, clips):.2f} h), {len(vocabulary)} labels", flush=True)
     with _bar() as bar:
-        trained = train(job.config, vocabulary, clips, development, job.output, job.options, _shown_on(bar))
-    for number, epoch in enumerate(trained.history, 1):
-        print(f"epoch {number}: " + ", ".join(f"{name} {value:.4f}" for name, value in epoch.figures().items()))
+        trained = train(
+            job.config, vocabulary, clips, development, job.output, job.options, _shown_on(bar), _print_epoch
+        )
     write_card(job.output, trained, job.options, _hours(job, clips), len(clips))
     return trained
 
@@ -182,6 +183,12 @@ def _shown_on(bar: "tqdm[None]") -> Callable[[int, int, int, float], None]:
         bar.update(step - bar.n)
 
     return show
+
+
+def _print_epoch(number: int, epoch: "Epoch") -> None:
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in epoch.figures().items())
+    tqdm.write(f"epoch {number}: {figures}")
+    sys.stdout.flush()
 
 
 def command(argv: Sequence[str]) -> int:

@@ -25,6 +25,7 @@ class ConformerBlock(layers.Layer):
 
     def __init__(self, config: CtcConfig, name: str) -> None:
         super().__init__(name=name)
+        # masks are handed on by hand
         self.supports_masking = True
         self._first = FeedForward(config, name="first_feed_forward")
         self._attention = RelativeAttention(config, name="attention")
@@ -45,6 +46,8 @@ class FeedForward(layers.Layer):
 
     def __init__(self, config: CtcConfig, name: str) -> None:
         super().__init__(name=name)
+        # masks are handed on by hand
+        self.supports_masking = True
         self._normalise = layers.LayerNormalization(name="normalise")
         self._widen = layers.Dense(FEED_FORWARD_FACTOR * config.width, activation="silu", name="widen")
         self._narrow = layers.Dense(config.width, name="narrow")
@@ -60,6 +63,8 @@ class RelativeAttention(layers.Layer):
 
     def __init__(self, config: CtcConfig, name: str) -> None:
         super().__init__(name=name)
+        # masks are handed on by hand
+        self.supports_masking = True
         self._n_heads, self._width = config.n_heads, config.width
         self._head_width = config.width // config.n_heads
         self._normalise = layers.LayerNormalization(name="normalise")
@@ -96,6 +101,8 @@ class Convolution(layers.Layer):
 
     def __init__(self, config: CtcConfig, name: str) -> None:
         super().__init__(name=name)
+        # masks are handed on by hand
+        self.supports_masking = True
         self._normalise = layers.LayerNormalization(name="normalise")
         self._widen = layers.Dense(2 * config.width, name="widen")
         self._over_time = layers.DepthwiseConv1D(config.n_kernel_frames, padding="same", name="over_time")

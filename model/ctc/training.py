@@ -61,15 +61,17 @@ def train(
     folder: Path,
     options: TrainOptions,
     on_step: Callable[[int, int, int, float], None] = lambda epoch, step, n_steps, loss: None,
+    on_epoch: Callable[[int, Epoch], None] = lambda number, epoch: None,
 ) -> Trained:
     """Trains a network and writes its folder; goes on where a killed training with the same options was.
 
-    on_step: told the epoch, the step in it, the steps of it and the loss. BeamscribeError where the folder holds a
-    training with other options, where no clip can be learnt, and where the loss stops being a number.
+    on_step: told the epoch, the step in it, the steps of it and the loss. on_epoch: told of each epoch when it is over.
+    BeamscribeError where the folder holds a training with other options, where no clip can be learnt, and where the
+    loss stops being a number.
     """
     training = _Training(config, vocabulary, clips, development, folder, options)
     training.restore()
-    training.run(on_step)
+    training.run(on_step, on_epoch)
     return training.finish()
 
 
@@ -113,7 +115,7 @@ class _Training:
             ],
         )
 
-    def run(self, on_step: Callable[[int, int, int, float], None]) -> None:
+    def run(self, on_step: Callable[[int, int, int, float], None], on_epoch: Callable[[int, Epoch], None]) -> None:
         while not self._is_done():
             plan = self._plan()
             for batch in self._batches(plan[self.progress.step_in_epoch :]):
@@ -123,6 +125,7 @@ class _Training:
                     self.save()
             self._end_epoch(len(plan))
             write_board(self.state_folder / BOARD_FOLDER, [epoch.figures() for epoch in self.progress.history])
+            on_epoch(self.progress.epoch, self.progress.history[-1])
 
     def finish(self) -> Trained:
         """Writes the model's folder; the weights come last, with them it is complete."""
