@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from model.ctc.config import WEIGHTS_FILE
+from model.ctc.decoded import Decoded
 from model.ctc.decoding import CtcDecoder
 from model.ctc.features import log_mel
 from model.ctc.files import inspect_ctc
@@ -24,6 +25,9 @@ WINDOW_SAMPLES = WINDOW_S * SAMPLE_RATE_HZ
 # seconds that a network's batches are filled up to, and the rows of each: a row's numbers depend on neither its
 # neighbours nor their number when all batches of a length have one shape
 BATCHES = ((2, 16), (5, 8), (10, 4), (20, 4), (WINDOW_S, 2))
+
+# what is said where there is no sound
+NOTHING = Decoded((), (), "", (), logprob=0.0, score=0.0)
 
 
 class CtcRecognizer:
@@ -53,7 +57,7 @@ class CtcRecognizer:
 
     def warm_up(self) -> None:
         """Traces the network."""
-        self.logprobs([np.zeros(SAMPLE_RATE_HZ, np.float32)])
+        self.logprobs([np.ones(SAMPLE_RATE_HZ, np.float32)])
 
     def recognize(self, waveforms: Sequence[np.ndarray], languages: Sequence[str | None]) -> list[Hypothesis]:
         """Hypotheses for waveforms [window_samples] float32, zero-padded, in order.
@@ -66,7 +70,7 @@ class CtcRecognizer:
         hypotheses = []
         for logprobs in self.logprobs(waveforms):
             # each alone: what a search takes along for longer rows beside it would only cost time
-            [decoded] = self._decoder.decode(logprobs[None], [len(logprobs)])
+            [decoded] = self._decoder.decode(logprobs[None], [len(logprobs)]) if len(logprobs) else [NOTHING]
             hypotheses.append(to_hypothesis(decoded, self.config.frame_s, self.config.language, self._with_words))
         return hypotheses
 
@@ -96,9 +100,12 @@ class CtcRecognizer:
         """Natural-log probabilities [n_outputs, n_labels] of each waveform, without the zeros at its end."""
         features = [log_mel(_without_zeros(waveform), self.config.log_mel) for waveform in waveforms]
         rows_of: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for i, own in enumerate(features):
-            rows_of[self._shape_for(len(own))].append(i)
         found: dict[int, np.ndarray] = {}
+        for i, own in enumerate(features):
+            if waveforms[i].any():
+                rows_of[self._shape_for(len(own))].append(i)
+            else:
+                found[i] = np.zeros((0, len(self.vocabulary)), np.float32)
         for (n_frames, n_rows), rows in rows_of.items():
             for start in range(0, len(rows), n_rows):
                 batch = rows[start : start + n_rows]
@@ -121,6 +128,6 @@ class CtcRecognizer:
 
 
 def _without_zeros(waveform: np.ndarray) -> np.ndarray:
-    """Without the zeros that fill a window up; at least one sample."""
+    """Without the zeros that fill a window up."""
     sounding = np.flatnonzero(waveform)
-    return waveform[: int(sounding[-1]) + 1 if len(sounding) else 1]
+    return waveform[: int(sounding[-1]) + 1 if len(sounding) else 0]

@@ -17,7 +17,7 @@ MEAN, STD = "features/mean", "features/std"
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
     """Replaces the file at once: whoever reads it finds the old or the new one."""
     part = path.with_name(path.name + ".part")
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part, dict(metadata or {}))
+    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, part, dict(metadata or {}))
     with part.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(part, path)
