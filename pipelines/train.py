@@ -6,6 +6,7 @@ The same command again goes on where a run was stopped, and comes to the same we
 """
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,10 @@ def parser() -> Parser:
     made = Parser(prog="beamscribe train", description="Trains a CTC recogniser on clips.", allow_abbrev=False)
     config, options = CtcConfig(), TrainOptions()
     what = made.add_argument_group("what to train, on what")
-    manifest = ".jsonl, .csv, .parquet with columns uri and reference, and if you like start_s, end_s, channel"
+    manifest = (
+        ".jsonl, .csv, .parquet with columns uri and reference, and if you like start_s, end_s, channel; or a folder of "
+        "TFRecords that beamscribe features --format tfrecord wrote"
+    )
     what.add_argument("--manifest", nargs="+", action="extend", required=True, metavar="FILE", help=manifest)
     what.add_argument(
         "--dev_manifest",
@@ -146,10 +150,13 @@ def train_model(job: TrainJob) -> "Trained":
 def _clips(job: TrainJob, manifests: Sequence[str]) -> "Clips":
     """The features of manifests, kept in the output so that they are made once."""
     from model.ctc.data import INDEX_FILE, read_clips, write_clips
+    from model.ctc.examples import example_manifest
 
     digest = hashlib.sha256(repr(job.config.log_mel).encode())
     for manifest in manifests:
         path = storage.normalise(manifest)
+        if os.path.isdir(path):
+            path = str(example_manifest(Path(path)))
         try:
             digest.update(path.encode() + storage.read_whole(path))
         except OSError as error:
@@ -162,9 +169,18 @@ def _clips(job: TrainJob, manifests: Sequence[str]) -> "Clips":
 
 def _read(job: TrainJob, manifests: Sequence[str]) -> Iterator["Clip"]:
     from model.ctc.data import Clip
+    from model.ctc.examples import read_examples
 
-    for clip in tqdm(read_training_clips(manifests), "reading", unit=" clips", disable=None, leave=False):
-        yield Clip(clip.uri, fold(clip.reference), log_mel(clip.samples, job.config.log_mel))
+    with tqdm(desc="reading", unit=" clips", disable=None, leave=False) as bar:
+        for manifest in manifests:
+            if os.path.isdir(manifest):
+                for uri, reference, features in read_examples(Path(manifest), job.config.log_mel):
+                    yield Clip(uri, fold(reference), features)
+                    bar.update()
+                continue
+            for clip in read_training_clips([manifest]):
+                yield Clip(clip.uri, fold(clip.reference), log_mel(clip.samples, job.config.log_mel))
+                bar.update()
 
 
 def _hours(job: TrainJob, clips: "Clips") -> float:

@@ -1,14 +1,19 @@
 """Training data: every clip once an epoch, in an order by seed; labels that fit; what augmentation may change."""
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model.ctc.config import CtcConfig
 from model.ctc.data import BatchMaker, Clip, Clips, fits, in_order, plan_epoch, read_clips, usable, write_clips
+from model.ctc.examples import read_examples
 from model.ctc.specaugment import Augmentation, louder, mask
 from model.ctc.statistics import Statistics
 from model.ctc.texts import fold, vocabulary_of
@@ -156,3 +161,47 @@ def test_texts_without_letters_and_too_few_pieces_are_refused() -> None:
         vocabulary_of(["", ""], "characters", 0)
     with pytest.raises(BeamscribeError, match="--pieces 6: the texts have 6 characters"):
         vocabulary_of(TEXTS, "pieces", 6)
+
+
+def write_examples(folder: Path, made: dict) -> dict[str, np.ndarray]:
+    """A set of one file as `features` writes it: three utterances, one of them without a reference."""
+    folder.mkdir()
+    features = {name: np.random.default_rng(i).normal(size=(i + 2, 80)).astype("<f4") for i, name in enumerate("abc")}
+    path = folder / "utterances-00000-of-00001.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as file:
+        for uri, log_mel in features.items():
+            example = tf.train.Example()
+            feature = example.features.feature
+            feature["log_mel"].bytes_list.value.append(log_mel.tobytes())
+            feature["n_frames"].int64_list.value.append(len(log_mel))
+            feature["n_mels"].int64_list.value.append(80)
+            feature["uri"].bytes_list.value.append(uri.encode())
+            if uri != "b":
+                feature["reference"].bytes_list.value.append(f"said in {uri}".encode())
+            file.write(example.SerializeToString())
+    listed = [{"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}]
+    manifest = {"format_version": 1, "log_mel": made, "files": listed}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return features
+
+
+def test_tfrecords_give_the_utterances_with_references(tmp_path: Path) -> None:
+    features = write_examples(tmp_path / "tfrecords", asdict(CONFIG.log_mel))
+    for folder in (tmp_path, tmp_path / "tfrecords"):
+        read = list(read_examples(folder, CONFIG.log_mel))
+        assert [(uri, reference) for uri, reference, _ in read] == [("a", "said in a"), ("c", "said in c")]
+        for uri, _, log_mel in read:
+            np.testing.assert_array_equal(log_mel, features[uri])
+
+
+def test_tfrecords_of_other_features_or_changed_files_are_refused(tmp_path: Path) -> None:
+    write_examples(tmp_path / "other", asdict(CONFIG.log_mel) | {"hop": 80})
+    with pytest.raises(BeamscribeError, match="its features are made otherwise"):
+        list(read_examples(tmp_path / "other", CONFIG.log_mel))
+    write_examples(tmp_path / "changed", asdict(CONFIG.log_mel))
+    with (tmp_path / "changed" / "utterances-00000-of-00001.tfrecord").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(BeamscribeError, match="is not as it was written"):
+        list(read_examples(tmp_path / "changed", CONFIG.log_mel))
+    with pytest.raises(BeamscribeError, match="is no manifest of TFRecords"):
+        list(read_examples(tmp_path, CONFIG.log_mel))
