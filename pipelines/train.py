@@ -54,8 +54,8 @@ def parser() -> Parser:
     config, options = CtcConfig(), TrainOptions()
     what = made.add_argument_group("what to train, on what")
     manifest = (
-        ".jsonl, .csv, .parquet with columns uri and reference, and if you like start_s, end_s, channel; or a folder of "
-        "TFRecords that beamscribe features --format tfrecord wrote"
+        ".jsonl, .csv, .parquet with columns uri and reference, and if you like start_s, end_s, channel; or a "
+        "folder of TFRecords that beamscribe features --format tfrecord wrote"
     )
     what.add_argument("--manifest", nargs="+", action="extend", required=True, metavar="FILE", help=manifest)
     what.add_argument(
