@@ -28,7 +28,7 @@ MANIFEST = SPEECH / "digits.jsonl"
 # of the commands in docs/training.md
 FLAGS = ("--batch_size", "16", "--join_clips", "3", "--vocabulary_kind", "pieces", "--pieces", "64")
 SHAPES = {
-    "lstm": ("--depth", "2", "--width", "128", "--epochs", "24", "--learning_rate", "2e-3"),
+    "lstm": ("--depth", "2", "--width", "128", "--epochs", "14", "--learning_rate", "3e-3"),
     "conformer": ("--depth", "2", "--width", "96", "--epochs", "16", "--learning_rate", "1e-3"),
 }
 # words of 0.2 s between digital silence are doubtful to the speech detector
