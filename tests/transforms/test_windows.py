@@ -27,7 +27,7 @@ class ScriptedDetector:
     def __init__(self, script):
         self.script = np.asarray(script, np.float32)
 
-    def start(self):
+    def start(self, *, is_short=False):
         return 0
 
     def advance(self, samples, frame):
@@ -229,3 +229,16 @@ def test_windows_that_do_not_join_over_pauses_have_one_span():
         packed = [window for region in regions for window in packer.add(region)] + list(packer.close(10 * 16_000))
         spans[joins] = [len(window.spans) for window in packed]
     assert spans == {True: [2], False: [1, 1]}
+
+
+@pytest.mark.parametrize(("n_samples", "is_short"), [(23_999, True), (24_000, False), (100_000, False)])
+def test_the_detector_is_told_of_short_recordings(n_samples, is_short):
+    class TellingDetector(ScriptedDetector):
+        def start(self, *, is_short=False):
+            told.append(is_short)
+            return 0
+
+    told = []
+    samples = np.zeros(n_samples, np.float32)
+    assert list(cut_windows(np.split(samples, [700]), TellingDetector([0]), SMALL)) == []
+    assert told == [is_short]

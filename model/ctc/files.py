@@ -1,0 +1,57 @@
+"""The folder of a CTC model: configuration, vocabulary and weights, found to belong together. Loads no TensorFlow."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.ctc.config import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, CtcConfig
+from model.ctc.vocabulary import CtcVocabulary
+from model.ctc.weights_file import MEAN, shapes_of
+from model.errors import BeamscribeError
+from model.recognizer import MAX_GREEDY_WINDOWS
+
+# of the last layer, whose outputs are the labels
+OUTPUT_BIAS = "leave/bias"
+# a process with TensorFlow and no model, and what a network works in besides its weights: measured on 30 s windows
+PROCESS_GB, WORK_GB = 0.6, 1.0
+
+
+@dataclass(frozen=True)
+class CtcFiles:
+    """A model whose files are there and fit each other; its weights are not loaded."""
+
+    config: CtcConfig
+    vocabulary: CtcVocabulary
+    n_parameters: int
+    # the files that decide what it hears
+    paths: tuple[Path, ...]
+
+
+def is_ctc(folder: Path) -> bool:
+    return (folder / CONFIG_FILE).is_file()
+
+
+def inspect_ctc(folder: Path) -> CtcFiles:
+    """BeamscribeError names the file that is missing, damaged or of another model."""
+    config = CtcConfig.read(folder / CONFIG_FILE)
+    vocabulary = CtcVocabulary.read(folder / VOCABULARY_FILE)
+    shapes = shapes_of(folder / WEIGHTS_FILE)
+    expected = {OUTPUT_BIAS: (len(vocabulary),), MEAN: (config.log_mel.n_mels,)}
+    for name, shape in expected.items():
+        if shapes.get(name) != shape:
+            raise BeamscribeError(
+                f"{folder / WEIGHTS_FILE}: {name} is {shapes.get(name)}, {CONFIG_FILE} and {VOCABULARY_FILE} ask for "
+                f"{shape}; they are of different models: train it again"
+            )
+    n_parameters = sum(math.prod(shape) for shape in shapes.values())
+    return CtcFiles(
+        config, vocabulary, n_parameters, tuple(folder / name for name in (CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE))
+    )
+
+
+def ctc_batch_windows(folder: Path, max_memory_gb: float | None) -> int:
+    """The windows of a pool; BeamscribeError where the limit is too low. Networks work on few of them at once."""
+    least_gb = PROCESS_GB + WORK_GB + 8e-9 * inspect_ctc(folder).n_parameters
+    if max_memory_gb is not None and max_memory_gb < least_gb:
+        raise BeamscribeError(f"--max_memory {max_memory_gb:g}: this model takes {least_gb:.1f} GB; allow that")
+    return MAX_GREEDY_WINDOWS
