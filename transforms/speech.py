@@ -14,7 +14,7 @@ MIN_REST_S = 1.0
 # speech probabilities are averaged over this many frames before the quietest is looked for; odd
 SMOOTHING_FRAMES = 5
 # recordings of a word or two, shorter than this, are heard as after silence
-SHORT_RECORDING_S = 1.5
+SHORT_RECORDING_S = 1.0
 
 
 @dataclass(frozen=True)
