@@ -231,7 +231,7 @@ def test_windows_that_do_not_join_over_pauses_have_one_span():
     assert spans == {True: [2], False: [1, 1]}
 
 
-@pytest.mark.parametrize(("n_samples", "is_short"), [(23_999, True), (24_000, False), (100_000, False)])
+@pytest.mark.parametrize(("n_samples", "is_short"), [(15_999, True), (16_000, False), (100_000, False)])
 def test_the_detector_is_told_of_short_recordings(n_samples, is_short):
     class TellingDetector(ScriptedDetector):
         def start(self, *, is_short=False):
