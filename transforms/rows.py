@@ -94,6 +94,9 @@ class SegmentRow:
     snr_db: float | None = column(
         pa.float32(), "Level of the segment over the quietest twentieth of its window, in dB: an estimate."
     )
+    clipping: float | None = column(
+        pa.float32(), "Fraction of the segment's samples at full scale. Null: written by an older version."
+    )
     run_id: str = column(pa.string(), "The run that wrote this row; key of `runs`.")
 
 
