@@ -1,5 +1,8 @@
 """A run of the job of features before it starts: its command line checked, its inputs held against what is done."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from model.embedding import check_family
@@ -9,14 +12,15 @@ from pipelines.beam_runs import runner_of
 from pipelines.feature_options import FeaturesOptions
 from pipelines.jobs import CODE_VERSION, listed_inputs, plan_inputs, refuse_other_tables
 from transforms import storage, stores
+from transforms.assets import channel_order
 from transforms.estimates import Estimate
 from transforms.features.options import FeatureOptions
+from transforms.features.tfrecords import TABLE as TFRECORDS
 from transforms.history import History, read_history
 from transforms.inputs import Inputs
+from transforms.manifests import is_manifest
 from transforms.planning import Plan, Version
-
-# what a table of TFRecords is called
-TFRECORDS = "tfrecords"
+from transforms.references import Reference, references_in
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,17 @@ class FeaturesJob:
     history: History
     plan: Plan
     sizes: Estimate
+    # of a set of examples: by uri and channel
+    references: Mapping[tuple[str, int | None], Reference]
 
     @property
     def features(self) -> FeatureOptions:
         return self.options.features
+
+    @property
+    def makes_set(self) -> bool:
+        """Whether it makes a set of examples, which is made as a whole."""
+        return self.features.format == "tfrecord"
 
     @property
     def runner(self) -> str:
@@ -54,6 +65,17 @@ class CheckedFeatures:
     output: str
     model: ModelFiles | None
     inputs: Inputs
+    references: Mapping[tuple[str, int | None], Reference]
+
+    @property
+    def version(self) -> Version:
+        """What decides on rows besides the assets' bytes: of a set of examples their references too."""
+        model_sha256 = self.model.sha256 if self.model else None
+        rows = self.options.that_change_rows()
+        if self.references:
+            texts = sorted((uri, channel_order(channel), r.text) for (uri, channel), r in self.references.items())
+            rows["references"] = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+        return Version(rows, model_sha256, CODE_VERSION)
 
 
 def check(options: FeaturesOptions) -> CheckedFeatures:
@@ -65,7 +87,11 @@ def check(options: FeaturesOptions) -> CheckedFeatures:
     output = storage.normalise(options.output)
     refuse_other_tables(output, "transcripts")
     _refuse_other_format(output, options.features.format)
-    return CheckedFeatures(options, output, model, listed_inputs(options.inputs, output))
+    references: Mapping[tuple[str, int | None], Reference] = {}
+    if options.features.format == "tfrecord":
+        paths = (storage.normalise(name) for name in options.inputs)
+        references, _ = references_in(path for path in paths if is_manifest(path) and storage.exists(path))
+    return CheckedFeatures(options, output, model, listed_inputs(options.inputs, output), references)
 
 
 def _refuse_other_format(output: str, wanted: str) -> None:
@@ -80,7 +106,7 @@ def make_plan(checked: CheckedFeatures) -> FeaturesJob:
     """Finds out what is to be done. Touches nothing. Raises BeamscribeError."""
     options, inputs = checked.options, checked.inputs
     history = read_history(checked.output, "features")
-    version = Version(options.that_change_rows(), checked.model.sha256 if checked.model else None, CODE_VERSION)
+    version = checked.version
     if options.features.format == "tfrecord":
         # a set of examples is that of the inputs, nothing else, and is made as a whole
         plan, sizes = plan_inputs(inputs, history, version, replace(options, prune=True))
@@ -90,4 +116,4 @@ def make_plan(checked: CheckedFeatures) -> FeaturesJob:
             plan = replace(plan, removed=removed)
     else:
         plan, sizes = plan_inputs(inputs, history, version, options)
-    return FeaturesJob(options, checked.output, checked.model, inputs, history, plan, sizes)
+    return FeaturesJob(options, checked.output, checked.model, inputs, history, plan, sizes, checked.references)

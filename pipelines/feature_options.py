@@ -62,7 +62,7 @@ def add_features_flags(parser: argparse.ArgumentParser) -> None:
         default="parquet",
         help="parquet (default), or tfrecord: log-mel spectrograms for training, with their references",
     )
-    which.add_argument("--shards", type=int, metavar="N", help="files of TFRecords (default: one for 2000 assets)")
+    which.add_argument("--shards", type=int, metavar="N", help="files of TFRecords (default: one for 500 assets)")
     run = parser.add_argument_group("how to run")
     run.add_argument("--dry_run", action="store_true", help="list what would be done, and do nothing")
     add_run(run)

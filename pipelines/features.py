@@ -11,7 +11,7 @@ read again when its rows are assembled.
 import logging
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -32,10 +32,13 @@ from transforms.features.frame_files import drop_frames
 from transforms.features.parts import FRAME_TABLES, AssembleFeatures, FeatureReceipt, frame_parts
 from transforms.features.rows import FeatureRunRow
 from transforms.features.steps import ExtractFeatures, extracted_record, tables_of
+from transforms.features.tfrecords import TABLE as TFRECORDS
+from transforms.features.tfrecords import references_path, stage_set
 from transforms.lease import Lease
 from transforms.parts import by_shard, read_receipts, staged_uris, total
-from transforms.plan_files import PlanFile, in_ranges, write_plan
+from transforms.plan_files import PlanFile, Range, in_ranges, write_plan
 from transforms.read_items import ReadItems
+from transforms.references import Reference, write_references
 from transforms.results import ResultStore, StagedFile, drop_results, find_results
 from transforms.site import Site
 from transforms.stage_records import StageHeard
@@ -46,21 +49,25 @@ log = logging.getLogger(__name__)
 
 # a part is as large as what one worker writes at once
 ASSETS_PER_PART = 20_000
+# a file of examples is put together in memory: 160 MB of utterances of 10 s
+EXAMPLES_PER_FILE = 500
 
 
 def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> FeatureRunRow | None:
     """Works out what is planned, commits it, and returns the row of the run; None where only a template is made."""
     work = list(job.plan.work)
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    parts = PartOf(job.output, run_id, f"{started_at:%Y-%m-%d}", 1 + len(work) // ASSETS_PER_PART)
+    parts = PartOf(job.output, run_id, f"{started_at:%Y-%m-%d}", n_shards(job))
     store = ResultStore(job.output)
     if work:
-        if job.features.finds_speech or job.model:
+        if job.features.finds_speech or job.model or job.makes_set:
             load_tensorflow()
         site = site_of(job.options.beam_args, job.runner, parts)
         work = alone_first(parts, store, work, partial(extract_alone, job, store, site))
         found = find_results(store, (item.key for item in work))
         ranges = in_ranges([with_staged(item, found) for item in work], parts.n_shards)
+        if job.makes_set:
+            write_shard_references(job, parts, ranges)
         plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, parts.n_shards)
         n_bytes = sum(item.asset.size_bytes or 0 for item in work)
         with watch(len(work), n_bytes, job.runner if site.stop_path else None), stopping.passed_on(site.stop_path):
@@ -70,16 +77,48 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
     receipt = total(read_receipts(parts, FeatureReceipt) if work else [], FeatureReceipt)
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
+    if job.makes_set and work:
+        if stop.signal:
+            # half of a set is none; what is extracted waits for the next run
+            raise KeyboardInterrupt
+        stage_set(parts, {"code_version": CODE_VERSION, "channels": job.features.channels})
     finished = staged_uris(parts, ("features", "failures")) if stop.signal else {item.asset.uri for item in work}
     row = run_row(job, receipt, len(work) - len(finished), stop.exit_status, run_id, started_at)
     stage_table(parts.staged("feature_runs", f"dt={parts.date}/{run_id}.parquet"), to_arrow("feature_runs", [row]))
     held.check()
-    commit(parts, edits(job, finished, set(receipt.kept_old)))
+    kept_old = set() if job.makes_set else set(receipt.kept_old)
+    commit(parts, edits(job, finished, kept_old), old_set(job) if work else [])
     left = {item.key for item in (*work, *job.plan.deferred) if item.asset.uri not in finished}
     drop_frames(store, left)
     drop_results(store, left)
     crashes.forget()
     return row
+
+
+def n_shards(job: FeaturesJob) -> int:
+    """How many parts the rows are in, and files the examples."""
+    n_assets = len(job.plan.work)
+    if not job.makes_set:
+        return 1 + n_assets // ASSETS_PER_PART
+    return max(1, min(n_assets, job.options.shards or 1 + n_assets // EXAMPLES_PER_FILE))
+
+
+def write_shard_references(job: FeaturesJob, parts: PartOf, ranges: Iterable[Range]) -> None:
+    """Writes the references of each shard's utterances for the worker that assembles it."""
+    by_uri: dict[str, list[Reference]] = {}
+    for reference in job.references.values():
+        by_uri.setdefault(reference.uri, []).append(reference)
+    of_shards: dict[int, list[Reference]] = {}
+    for item in (item for one in ranges for item in one.items):
+        of_shards.setdefault(item.shard, []).extend(by_uri.get(item.asset.uri, []))
+    for shard, references in of_shards.items():
+        if references:
+            write_references(references_path(parts, shard), references)
+
+
+def old_set(job: FeaturesJob) -> list[str]:
+    """The files of the set of examples that there is."""
+    return [info.path for info in storage.files_named(storage.join(job.output, TFRECORDS), "")]
 
 
 def extract_alone(job: FeaturesJob, store: ResultStore, site: Site, plan: PlanFile) -> None:

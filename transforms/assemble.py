@@ -1,20 +1,17 @@
 """From recognised windows back to whole assets: the rows of every table."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-
-import numpy as np
 
 from model.recognizer import Hypothesis
 from transforms.failures import failure_row, timestamp
 from transforms.guards import scene_of
 from transforms.heard import Failure, Heard, HeardTrack
 from transforms.invariants import violations
+from transforms.levels import mean_between, noise_of, snr_db, to_db
 from transforms.pieces import Piece, pieces
-from transforms.recognize import LEVEL_FRAME_S
 from transforms.recognized import RecognizedWindow
 from transforms.rows import FailureRow, SegmentRow, TranscriptRow, WordRow
 from transforms.text.options import TextOptions, rules_of, secrets_of
@@ -22,7 +19,6 @@ from transforms.text.talk import Said, Written, write
 from transforms.text.words import PlacedWord
 from transforms.windows import spans_samples, to_asset_s
 
-NOISE_QUANTILE = 0.05
 AS_WRITTEN = TextOptions()
 # the rules of texts left nothing of what was said
 EMPTIED = "emptied"
@@ -160,7 +156,7 @@ def _segment(
     assert hypothesis is not None  # a piece is of something that was recognised
     earliest_s = before[-1].end_s if before else 0.0
     start_s = max(earliest_s, to_asset_s(window.spans, piece.start_s, at_end=False))
-    rms_dbfs, snr_db = _levels(window.mean_squares, piece.start_s, piece.end_s)
+    rms_dbfs, snr = _levels(window, piece.start_s, piece.end_s)
     emptied = {EMPTIED} if piece.text and not written.text else set()
     return SegmentRow(
         uri=heard.item.asset.uri,
@@ -179,7 +175,8 @@ def _segment(
         language=hypothesis.language,
         flags=sorted({*piece.flags, *emptied}),
         rms_dbfs=rms_dbfs,
-        snr_db=snr_db,
+        snr_db=snr,
+        clipping=mean_between(window.clipped, piece.start_s, piece.end_s),
         run_id=provenance.run_id,
     )
 
@@ -192,15 +189,10 @@ def _in_asset(window: RecognizedWindow, word: PlacedWord, earliest_s: float) -> 
     return replace(word, start_s=start_s, end_s=max(start_s, to_asset_s(window.spans, word.end_s, at_end=True)))
 
 
-def _levels(squares: np.ndarray, start_s: float, end_s: float) -> tuple[float | None, float | None]:
+def _levels(window: RecognizedWindow, start_s: float, end_s: float) -> tuple[float | None, float | None]:
     """Level of a stretch of a window in dB below full scale, and in dB over the quietest frames of the window."""
-    first = min(int(start_s / LEVEL_FRAME_S), len(squares) - 1)
-    level = float(np.mean(squares[first : max(first + 1, math.ceil(end_s / LEVEL_FRAME_S))]))
-    if level <= 0:
-        return None, None
-    noise = float(np.quantile(squares, NOISE_QUANTILE))
-    snr_db = 10 * math.log10(max(level - noise, 1e-12) / noise) if noise > 0 else None
-    return 10 * math.log10(level), snr_db
+    level = mean_between(window.mean_squares, start_s, end_s)
+    return to_db(level), snr_db(level, noise_of(window.mean_squares)) if level > 0 else None
 
 
 def _transcript(

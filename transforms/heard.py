@@ -11,7 +11,7 @@ from transforms.audio import AudioInfo
 class Failure:
     """Why an asset could not be (wholly) transcribed."""
 
-    # read, open, decode, recognize
+    # read, open, decode, recognize, features
     stage: str
     error_type: str
     message: str

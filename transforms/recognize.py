@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import apache_beam as beam
-import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 
 from model.errors import BeamscribeError
@@ -19,6 +18,7 @@ from model.registry import ModelFiles, batch_windows_of, load_recognizer, resolv
 from transforms import progress
 from transforms.assets import WorkItem
 from transforms.guards import Scene, scene_of
+from transforms.levels import clipped_fractions, mean_squares
 from transforms.recognized import RecognizedWindow
 from transforms.rescue import Rescued, misses_silence, needs_rescue, rescue
 from transforms.results import ResultStore, StagedFile, window_record
@@ -54,15 +54,6 @@ class DoubtfulWindow:
 
 
 FULL_WINDOW_S, WINDOW_PARTS = 30, 4
-LEVEL_FRAME_S = 0.05
-LEVEL_FRAME_SAMPLES = 800
-
-
-def mean_squares(samples: np.ndarray) -> np.ndarray:
-    """Mean square of each 50 ms of samples [n], the last frame possibly shorter: float32 [ceil(n / 800)]."""
-    starts = np.arange(0, len(samples), LEVEL_FRAME_SAMPLES)
-    lengths = np.minimum(LEVEL_FRAME_SAMPLES, len(samples) - starts)
-    return (np.add.reduceat(np.square(samples, dtype=np.float64), starts) / lengths).astype(np.float32)
 
 
 def in_halves(tasks: Sequence[Task], attempt: Callable[[Sequence[Task]], Sequence[Result]]) -> list[Result | Exception]:
@@ -145,6 +136,7 @@ def _recognized(
         spans=window.spans,
         speech=window.speech,
         mean_squares=mean_squares(window.samples),
+        clipped=clipped_fractions(window.samples),
         hypothesis=hypothesis,
         flags=flags,
         rescue_s=rescue_s,

@@ -20,6 +20,8 @@ class RecognizedWindow:
     speech: tuple[Span, ...]
     # mean square of each LEVEL_FRAME_S of the window's audio: float32 [n]
     mean_squares: np.ndarray
+    # fraction of samples at full scale of each of these: float32 [n]
+    clipped: np.ndarray
     # None where the model failed on this window
     hypothesis: Hypothesis | None
     # what a second pass did: `rescue.Rescued`

@@ -38,20 +38,28 @@ def find_references(names: Sequence[str], corpora: Sequence[str] = ()) -> Refere
 
     Raises BeamscribeError for a file that cannot be read, for contradictions, and where there is no reference.
     """
-    found: dict[tuple[str, int | None], Reference] = {}
-    n_without = 0
-    for row in (row for name in names for path in _files(name) for row in read_manifest(path)):
-        if row.reference is None:
-            n_without += 1
-        elif not corpora or row.corpus in corpora:
-            _add(found, _reference(row))
+    found, n_without = references_in((path for name in names for path in _files(name)), corpora)
     if absent := set(corpora) - {reference.corpus for reference in found.values()}:
         raise BeamscribeError(f"no reference of the corpus {', '.join(sorted(absent))} in {', '.join(names)}")
     if not found:
         raise BeamscribeError(f"no row of {', '.join(names)} has a `reference`; name files that have that column")
-    _refuse_overlaps(found)
     ordered = sorted(found.values(), key=lambda r: (r.uri, channel_order(r.channel)))
     return References(tuple(ordered), n_without)
+
+
+def references_in(
+    paths: Iterable[str], corpora: Sequence[str] = ()
+) -> tuple[dict[tuple[str, int | None], Reference], int]:
+    """The references in manifests by uri and channel, and how many rows have none. Raises BeamscribeError."""
+    found: dict[tuple[str, int | None], Reference] = {}
+    n_without = 0
+    for row in (row for path in paths for row in read_manifest(path)):
+        if row.reference is None:
+            n_without += 1
+        elif not corpora or row.corpus in corpora:
+            _add(found, _reference(row))
+    _refuse_overlaps(found)
+    return found, n_without
 
 
 def _files(name: str) -> list[str]:

@@ -28,7 +28,7 @@ from transforms.seal import Seal
 
 ENDING = ".results"
 # what a file begins with; another layout gets another number
-MAGIC = b"beamscribe results 2\n"
+MAGIC = b"beamscribe results 3\n"
 # files that are read at once: reading waits for the store
 N_READERS = 8
 # the name of a file begins with so many digits of each key of the work in it, and has room for so many keys

@@ -94,6 +94,9 @@ class SegmentRow:
     snr_db: float | None = column(
         pa.float32(), "Level of the segment over the quietest twentieth of its window, in dB: an estimate."
     )
+    clipping: float | None = column(
+        pa.float32(), "Fraction of the segment's samples at full scale. Null: written by an older version."
+    )
     run_id: str = column(pa.string(), "The run that wrote this row; key of `runs`.")
 
 
@@ -119,7 +122,7 @@ class FailureRow:
     """One row for each asset that could not be (wholly) transcribed."""
 
     uri: str = column(pa.string(), "The asset, named as in `transcripts`.")
-    stage: str = column(pa.string(), "What failed: `read`, `open`, `decode`, `recognize`.")
+    stage: str = column(pa.string(), "What failed: `read`, `open`, `decode`, `recognize`, `features`.")
     error_type: str = column(pa.string(), "Class of the error.")
     message: str = column(pa.string(), "What went wrong, in one line.")
     retriable: bool = column(pa.bool_(), "True: the next run tries again. False: it would fail the same way.")

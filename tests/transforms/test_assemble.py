@@ -35,8 +35,11 @@ def hypothesis(*segments, **values):
 def window(index, spans, heard_in_it, channel=None, error=None, level=0.01, speech=()):
     n_frames = -(-sum(end - start for start, end in spans) * 20 // 1)
     squares = np.full(int(n_frames), level, np.float32)
+    clipped = np.linspace(0, 1, int(n_frames), dtype=np.float32)
     samples = tuple(Span(round(start * RATE), round(end * RATE)) for start, end in spans)
-    return RecognizedWindow("call.wav", channel, index, samples, speech or samples, squares, heard_in_it, error=error)
+    return RecognizedWindow(
+        "call.wav", channel, index, samples, speech or samples, squares, clipped, heard_in_it, error=error
+    )
 
 
 def test_times_are_those_of_the_asset_across_gaps():
@@ -124,6 +127,7 @@ def test_window_on_which_the_model_failed_makes_the_transcript_partial():
 def test_levels():
     (segment,) = assemble(heard(), [window(0, [(0.0, 5.0)], hypothesis((0.0, 5.0, "x")))], PROVENANCE).segments
     assert segment.rms_dbfs == pytest.approx(-20.0)
+    assert segment.clipping == pytest.approx(0.5)
     silent = window(0, [(0.0, 5.0)], hypothesis((0.0, 5.0, "x")), level=0.0)
     (segment,) = assemble(heard(), [silent], PROVENANCE).segments
     assert (segment.rms_dbfs, segment.snr_db) == (None, None)

@@ -7,7 +7,7 @@ import pytest
 
 from model.recognizer import Hypothesis, TimedText
 from transforms.assets import Asset, WorkItem
-from transforms.recognize import DoubtfulWindow, RecognizedWindow, WindowTask, mean_squares, recognize, recognize_again
+from transforms.recognize import DoubtfulWindow, RecognizedWindow, WindowTask, recognize, recognize_again
 from transforms.windows import Span, Window
 
 
@@ -86,8 +86,3 @@ def test_short_windows_are_cut_and_heard_in_full_where_they_do_not_hold():
     assert again.hypothesis.text == "480000"
     model.multilingual = True
     assert [r.hypothesis.text for r in recognize([replace(tasks[0], language=None)], model)] == ["480000"]
-
-
-def test_levels_are_of_50_ms_and_the_rest():
-    samples = np.concatenate([np.full(800, 0.5), np.full(800, 0.1), np.full(10, 1.0)]).astype(np.float32)
-    np.testing.assert_allclose(mean_squares(samples), [0.25, 0.01, 1.0], rtol=1e-6)

@@ -40,7 +40,7 @@ HYPOTHESIS = Hypothesis((50364, 2), "Hallo ☎", (SEGMENT,), -0.1 - 0.2, 1e-12, 
 def window(index, channel=None, uri="call.wav", hypothesis=HYPOTHESIS, **values):
     spans = (Span(0, 16_000), Span(32_000, 48_000))
     squares = np.array([0.1, 1e-30, 3.4e38], np.float32)
-    return RecognizedWindow(uri, channel, index, spans, spans[:1], squares, hypothesis, **values)
+    return RecognizedWindow(uri, channel, index, spans, spans[:1], squares, squares / 4, hypothesis, **values)
 
 
 def heard(key="k", **values):
@@ -144,7 +144,7 @@ def test_file_that_is_cut_or_foreign_counts_as_not_there(store):
     store.write([window_record(window(0), "k")])
     (path,) = store.paths()
     whole = Path(path).read_bytes()
-    for damaged in (whole[:-1], b"", MAGIC, whole.replace(b"results 2", b"results 1"), b"something else"):
+    for damaged in (whole[:-1], b"", MAGIC, whole.replace(b"results 3", b"results 2"), b"something else"):
         Path(path).write_bytes(damaged)
         assert find_results(store, ["k"]).windows == {}
 

@@ -26,7 +26,7 @@ def test_contract_columns_are_there_in_order():
         "channels codec status language language_probability text raw_text avg_logprob flags model model_sha256 "
         "config_hash code_version run_id transcribed_at etag",
         "segments": "uri channel content_sha256 segment_index start_s end_s text raw_text edits avg_logprob "
-        "no_speech_prob compression_ratio temperature language flags rms_dbfs snr_db run_id",
+        "no_speech_prob compression_ratio temperature language flags rms_dbfs snr_db clipping run_id",
     }
     for table, names in contract.items():
         assert schema_of(table).names == names.split()

@@ -12,8 +12,10 @@ from model.recognizer import SAMPLE_RATE_HZ
 from transforms.assets import WorkItem
 from transforms.decoder import Decoder
 from transforms.features.chunks import cut_chunks
+from transforms.features.examples import log_mel_of, whole
 from transforms.features.groups import Frames
 from transforms.features.options import FeatureOptions
+from transforms.features.pooling import Moments
 from transforms.features.sound import Columns, SoundFeatures
 from transforms.heard import Heard, HeardTrack
 from transforms.reading import choose_tracks, read_asset
@@ -51,6 +53,9 @@ class TrackFeatures:
     n_chunks: int
     columns: Columns
     regions: tuple[RegionFeatures, ...] = ()
+    # log-mel of utterances, where it is asked for: mean of each band, and sum of squared distances from it
+    mel_mean: tuple[float, ...] = ()
+    mel_squares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,10 @@ def _extract_from_file(
     audio = tools.decoder.open(file, asset.start_s, asset.end_s)
     tracks, info, is_dual_mono = choose_tracks(audio, asset, options.channels)
     heard = replace(heard, info=info, flags=("dual_mono",) if is_dual_mono else ())
+    extract_one = log_mel_track if options.format == "tfrecord" else extract_track
     for track in tracks:
         samples = audio.samples(track.channel)
-        yield extract_track(samples, track.channel, options, tools, keep)
+        yield extract_one(samples, track.channel, options, tools, keep)
         heard = replace(
             heard,
             # a decoder that ran out of time gives less of the later channels
@@ -130,6 +136,19 @@ def extract_track(
         n_frames += chunk.n_frames
         n_chunks += 1
     return TrackFeatures(channel, n_samples, n_frames, n_chunks, features.finish(regions), tuple(of_regions))
+
+
+def log_mel_track(
+    blocks: Iterable[np.ndarray], channel: int | None, _: FeatureOptions, __: Tools, keep: KeepFrames
+) -> TrackFeatures:
+    """The log-mel of an utterance, given to `keep` as a whole. Raises DecodeFailedError where it is too long."""
+    samples = whole(blocks)
+    values = log_mel_of(samples)
+    keep(channel, 0, {"log_mel": values}, {})
+    moments = Moments()
+    moments.push(values.T)
+    mean, squares = (tuple(np.asarray(v).tolist()) for v in (moments.pooled.mean, moments.pooled.squares))
+    return TrackFeatures(channel, len(samples), len(values), 1, {}, mel_mean=mean, mel_squares=squares)
 
 
 def features_of(samples: np.ndarray, options: FeatureOptions, tools: Tools) -> Columns:

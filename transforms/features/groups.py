@@ -12,7 +12,7 @@ from transforms.features import spectra
 from transforms.features.chunks import DELTA_FRAMES, Chunk
 from transforms.features.loudness import LoudnessMeter
 from transforms.features.pitch import pitch_of
-from transforms.features.pooling import Moments, pooled
+from transforms.features.pooling import Moments, pooled_columns
 from transforms.features.time_domain import LevelMeter, frame_rms, zero_crossing_rate
 
 # of one frame a row, or [d, n_frames]
@@ -45,7 +45,7 @@ class FrameGroup:
     def finish(self) -> dict[str, Any]:
         columns: dict[str, Any] = {}
         for name, moments in self._moments.items():
-            columns |= pooled(name, moments)
+            columns |= pooled_columns(name, moments)
         return columns
 
 
@@ -130,7 +130,7 @@ class PitchGroup:
         return {"f0_hz": pitch.f0_hz, "voiced_probability": pitch.voiced_probability}
 
     def finish(self) -> dict[str, Any]:
-        return {"voiced_ratio": self._moments.n / max(1, self._n_frames)} | pooled("f0_hz", self._moments)
+        return {"voiced_ratio": self._moments.n / max(1, self._n_frames)} | pooled_columns("f0_hz", self._moments)
 
 
 # those that need nothing but the samples

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 import apache_beam as beam
 import pyarrow as pa
@@ -12,6 +14,8 @@ from transforms.commit import PartOf, stage_file
 from transforms.features.assemble import FeatureRows, Origin, assemble
 from transforms.features.extract import Extracted
 from transforms.features.frame_files import path_of, read_rows
+from transforms.features.tfrecords import TABLE as TFRECORDS
+from transforms.features.tfrecords import ExampleWriter
 from transforms.parts import GROUP_ROWS, PartWriter, total, write_receipt
 from transforms.plan_files import PlanFile
 from transforms.results import Record, ResultStore, StagedFile, read_staged, unpack
@@ -46,8 +50,8 @@ class FeatureReceipt:
 class AssembleFeatures(beam.DoFn):
     """Assembles all assets of a shard, writes their rows, sorted, and then its receipt.
 
-    Elements are (shard, the files that hold its results). A retry writes the same files again. frame_tables: those of
-    FRAME_TABLES that have rows.
+    Elements are (shard, the files that hold its results). A retry writes the same files again. tables: those of
+    FRAME_TABLES that have rows, or that of the examples.
     """
 
     def __init__(
@@ -57,14 +61,14 @@ class AssembleFeatures(beam.DoFn):
         plan: PlanFile,
         store: ResultStore,
         site: Site,
-        frame_tables: Sequence[str],
+        tables: Sequence[str],
     ) -> None:
         self._parts = parts
         self._origin = origin
         self._plan = plan
         self._store = store
         self._site = site
-        self._frame_tables = frame_tables
+        self._tables = tables
 
     def setup(self) -> None:
         self._site.enter()
@@ -74,18 +78,23 @@ class AssembleFeatures(beam.DoFn):
         items = {item.key: item for item in self._plan.items_of(shard)}
         results = read_staged(self._store, files, items)
         rows = PartWriter(self._parts, shard, ROW_TABLES)
-        frames = [FrameWriter(self._parts, shard, table) for table in self._frame_tables]
+        frames = [self._writer(shard, table) for table in self._tables]
         ordered = sorted(items.values(), key=lambda item: item.asset.uri)
         added = (self._added(item, results.pop(item.key, []), rows, frames) for item in ordered)
         receipt = total(added, FeatureReceipt)
         rows.close()
         counts = {writer.table: writer.close() for writer in frames}
-        receipt = replace(receipt, frames=counts.get("frames", 0), embeddings=counts.get("embeddings", 0))
+        n_frames = counts.get("frames", 0) + counts.get(TFRECORDS, 0)
+        receipt = replace(receipt, frames=n_frames, embeddings=counts.get("embeddings", 0))
         write_receipt(self._parts, shard, receipt)
         yield shard
 
+    def _writer(self, shard: int, table: str) -> "Writer":
+        make = ExampleWriter if table == TFRECORDS else partial(FrameWriter, table)
+        return make(self._parts, shard, self._store)
+
     def _added(
-        self, item: WorkItem, records: Sequence[Record], rows: PartWriter, frames: Sequence["FrameWriter"]
+        self, item: WorkItem, records: Sequence[Record], rows: PartWriter, frames: Sequence["Writer"]
     ) -> FeatureReceipt:
         if not records:
             return FeatureReceipt(unfinished=1)
@@ -95,7 +104,7 @@ class AssembleFeatures(beam.DoFn):
         rows.add(assembled)
         if assembled.features:
             for writer in frames:
-                writer.add_asset(self._store, extracted)
+                writer.add_asset(extracted)
         return receipt_of(assembled)
 
 
@@ -112,23 +121,36 @@ def receipt_of(asset: FeatureRows) -> FeatureReceipt:
     )
 
 
+class Writer(Protocol):
+    """Writes what there is of a shard's assets besides their rows."""
+
+    table: str
+
+    def add_asset(self, extracted: Extracted) -> None:
+        """Takes the next asset, in the order of their uris."""
+
+    def close(self) -> int:
+        """Stages what is left; how many frames there are in all."""
+
+
 class FrameWriter:
     """Writes the rows of a shard's frames into files of at most FILE_ROWS and a chunk. Rows come sorted."""
 
-    def __init__(self, parts: PartOf, shard: int, table: str) -> None:
+    def __init__(self, table: str, parts: PartOf, shard: int, store: ResultStore) -> None:
         self.table = table
+        self._store = store
         self._parts = parts
         self._shard = shard
         self._group: list[pa.Table] = []
         self._file: ParquetBuffer | None = None
         self._n_files = self._n_rows = 0
 
-    def add_asset(self, store: ResultStore, extracted: Extracted) -> None:
+    def add_asset(self, extracted: Extracted) -> None:
         """Takes the staged rows of an asset, chunk by chunk."""
         key = extracted.item.key
         for track in extracted.tracks:
             for chunk in range(track.n_chunks):
-                path = path_of(store, key, self.table, track.channel, chunk)
+                path = path_of(self._store, key, self.table, track.channel, chunk)
                 # the last frame of a recording may be of no sample, and then there is nothing to embed
                 if storage.exists(path):
                     self._add(read_rows(path))

@@ -1,6 +1,17 @@
 """Means and deviations of values that come in pieces."""
 
+from typing import NamedTuple
+
 import numpy as np
+
+
+class Pooled(NamedTuple):
+    """What is kept of columns of n values."""
+
+    n: int
+    mean: np.ndarray | float
+    # sum of the squared distances from the mean
+    squares: np.ndarray | float
 
 
 class Moments:
@@ -13,17 +24,24 @@ class Moments:
 
     def push(self, values: np.ndarray) -> None:
         """Adds values [..., n], worked with in float64."""
-        n_new = values.shape[-1]
-        if n_new == 0:
-            return
-        wide = values.astype(np.float64)
-        mean = wide.mean(axis=-1)
-        squares = np.square(wide - mean[..., None]).sum(axis=-1)
-        n = self._n + n_new
-        apart = mean - self._mean
-        self._squares = self._squares + squares + np.square(apart) * (self._n * n_new / n)
-        self._mean = self._mean + apart * (n_new / n)
-        self._n = n
+        if values.shape[-1]:
+            wide = values.astype(np.float64)
+            mean = wide.mean(axis=-1)
+            self.merge(Pooled(values.shape[-1], mean, np.square(wide - mean[..., None]).sum(axis=-1)))
+
+    def merge(self, other: "Pooled") -> None:
+        """Adds what was pooled of other values."""
+        n = self._n + other.n
+        if n:
+            apart = other.mean - self._mean
+            self._squares = self._squares + other.squares + np.square(apart) * (self._n * other.n / n)
+            self._mean = self._mean + apart * (other.n / n)
+            self._n = n
+
+    @property
+    def pooled(self) -> "Pooled":
+        """All that there is to know of the values so far."""
+        return Pooled(self._n, self._mean, self._squares)
 
     @property
     def n(self) -> int:
@@ -41,6 +59,6 @@ class Moments:
         return np.sqrt(self._squares / self._n) if self._n else None
 
 
-def pooled(name: str, moments: Moments) -> dict[str, np.ndarray | float | None]:
+def pooled_columns(name: str, moments: Moments) -> dict[str, np.ndarray | float | None]:
     """The columns of a row: mean and standard deviation."""
     return {f"{name}_mean": moments.mean, f"{name}_std": moments.std}

@@ -14,10 +14,12 @@ from model.registry import ModelFiles
 from transforms import crashes, progress, stopping
 from transforms.assets import WorkItem
 from transforms.decoder import Decoder
+from transforms.features.examples import KeepLogMel
 from transforms.features.extract import Extracted, Tools, extract, features_of
 from transforms.features.frame_files import embedding_rows, frame_rows, path_of, write_rows
 from transforms.features.groups import Frames
 from transforms.features.options import FeatureOptions
+from transforms.features.tfrecords import TABLE as TFRECORDS
 from transforms.recognize import on_this_worker
 from transforms.results import Record, ResultStore, bare, end_record
 from transforms.site import Site
@@ -50,7 +52,8 @@ class ExtractFeatures(beam.DoFn):
             progress.asset_done(item.asset.size_bytes or 0, 0.0)
             return
         crashes.begin(item.asset.uri)
-        yield extract(item, self._options, self._tools, KeepFrames(self._store, item))
+        keep = (KeepLogMel if self._options.format == "tfrecord" else KeepFrames)(self._store, item)
+        yield extract(item, self._options, self._tools, keep)
         give_back()
 
     def teardown(self) -> None:
@@ -109,7 +112,9 @@ def extracted_record(extracted: Extracted) -> Record:
 
 
 def tables_of(options: FeatureOptions) -> Sequence[str]:
-    """The tables that have rows of frames."""
+    """What is written besides rows of assets: tables of frames, or files of examples."""
+    if options.format == "tfrecord":
+        return (TFRECORDS,)
     if "frame" not in options.per:
         return ()
     tables = {"frames": set(options.groups) - {"embedding"}, "embeddings": "embedding" in options.groups}

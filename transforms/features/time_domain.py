@@ -10,11 +10,10 @@ import librosa
 import numpy as np
 
 from transforms.features.chunks import FRAME_SAMPLES, HOP_SAMPLES, Chunk
+from transforms.levels import CLIPPED, NOISE_QUANTILE, snr_db, to_db
 
-# full scale; less than the largest sample of 8 bits, so that what is clipped there counts
-CLIPPED = 0.99
-# the quietest twentieth of the frames is taken for noise, the loudest for the level of the voice
-NOISE_QUANTILE, VOICE_QUANTILE = 0.05, 0.95
+# the loudest twentieth of the frames is taken for the level of the voice
+VOICE_QUANTILE = 0.95
 # frames so far below the voice are silence
 SILENCE_DB = 35.0
 # levels are counted in tenths of a decibel, and below this they are digital silence
@@ -33,11 +32,6 @@ def zero_crossing_rate(chunk: Chunk) -> np.ndarray:
     return librosa.feature.zero_crossing_rate(
         samples, frame_length=FRAME_SAMPLES, hop_length=HOP_SAMPLES, center=False
     )[0]
-
-
-def to_db(power: float) -> float | None:
-    """A power in dB; None of nothing."""
-    return 10 * math.log10(power) if power > 0 else None
 
 
 @dataclass(frozen=True)
@@ -102,8 +96,3 @@ class LevelMeter:
     def _below(self, level_db: float) -> float:
         n_steps = max(1, math.floor((level_db - FLOOR_DB) / STEP_DB) + 1)
         return float(self._counts[:n_steps].sum() / self._counts.sum())
-
-
-def snr_db(power: float, noise_power: float) -> float | None:
-    """What a power has above that of the noise in it, in dB; None where there is no noise."""
-    return to_db(max(power - noise_power, 1e-12) / noise_power) if noise_power > 0 else None

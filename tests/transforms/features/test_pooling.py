@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.features.pooling import Moments, pooled
+from transforms.features.pooling import Moments, pooled_columns
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=6), min_size=1, max_size=6))
@@ -23,8 +23,8 @@ def test_small_spread_far_from_zero_is_not_lost():
     moments = Moments()
     for value in (1e8, 1e8 + 1, 1e8 + 2):
         moments.push(np.array([value]))
-    assert pooled("x", moments) == {"x_mean": 1e8 + 1, "x_std": np.sqrt(2 / 3)}
+    assert pooled_columns("x", moments) == {"x_mean": 1e8 + 1, "x_std": np.sqrt(2 / 3)}
 
 
 def test_nothing_has_no_mean():
-    assert pooled("x", Moments()) == {"x_mean": None, "x_std": None}
+    assert pooled_columns("x", Moments()) == {"x_mean": None, "x_std": None}

@@ -5,7 +5,7 @@ import pytest
 
 from transforms.features.chunks import cut_chunks
 from transforms.features.groups import SAMPLE_GROUPS
-from transforms.features.time_domain import LevelMeter, snr_db
+from transforms.features.time_domain import LevelMeter
 
 SECOND = 16_000
 
@@ -63,8 +63,3 @@ def test_levels_do_not_depend_on_where_they_are_cut():
     cut.push(np.ones(4, np.float32), rms[:123])
     cut.push(np.ones(6, np.float32), rms[123:])
     assert cut.finish() == whole.finish()
-
-
-def test_snr_of_nothing():
-    assert snr_db(1.0, 0.0) is None
-    assert snr_db(2.0, 1.0) == pytest.approx(0.0)
