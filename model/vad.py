@@ -160,10 +160,12 @@ class VoiceActivityDetector:
     def __init__(self, weights: Weights) -> None:
         gates = tf.TensorSpec([BLOCK_FRAMES, 4 * N_STATE])
         state = tf.TensorSpec([1, N_STATE])
-        self._encode = tf.function(partial(encode, weights), input_signature=[tf.TensorSpec([None, FRAME_SAMPLES])])
+        frames = tf.TensorSpec([None, FRAME_SAMPLES])
+        self._encode = tf.function(partial(encode, weights), autograph=False, input_signature=[frames])
         # XLA turns the loop into machine code: 13 us a frame, where op by op takes 170
         self._recur = tf.function(
             partial(recur, weights),
+            autograph=False,
             input_signature=[gates, tf.TensorSpec([], tf.int32), state, state],
             jit_compile=True,
         )

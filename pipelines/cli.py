@@ -75,12 +75,31 @@ def quiet() -> Iterator[None]:
         os.close(kept)
 
 
+def load_tensorflow() -> None:
+    """Loads TensorFlow without Keras, which it would load too, a second for what most runs do without.
+
+    Keras loads when it is asked for. TensorFlow takes a missing `keras.src.optimizers` for an installation without it.
+    """
+    optimizers = "keras.src.optimizers"
+    hides = "tensorflow" not in sys.modules and optimizers not in sys.modules
+    with quiet():
+        if hides:
+            sys.modules[optimizers] = None  # type: ignore[assignment]
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            if hides:
+                del sys.modules[optimizers]
+
+
 def _command(name: str) -> Callable[[Sequence[str]], int]:
     # imported here: `beamscribe show` need not load TensorFlow, nor `--help` Beam
     if name == "transcribe":
+        load_tensorflow()
         with quiet():
             from pipelines.transcribe import command
     elif name == "plan":
+        load_tensorflow()
         with quiet():
             from pipelines.plan import command
     elif name == "show":

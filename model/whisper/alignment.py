@@ -55,10 +55,8 @@ class Aligner:
         self._read = _read_function(network, list(self._heads), eot)
 
     def warm_up(self, context: AudioContext, sot_sequence: Sequence[int]) -> None:
-        """Traces and compiles for texts of up to two sentences and for those of a window full of speech."""
-        # a batch has at least two rows
-        texts = [[0] * (size - len(sot_sequence) - 2) for size in TOKEN_BUCKETS[:2] if size <= self._n_text_ctx]
-        self.align(context, [sot_sequence] * len(texts), texts, [1] * len(texts))
+        """Traces, and compiles for texts of up to two sentences; longer ones are compiled for when they come."""
+        self.align(context, [sot_sequence], [[0]], [1])
 
     def align(
         self,
@@ -115,7 +113,7 @@ class Aligner:
 
 
 # it holds no weights: what is compiled for a shape serves every network of a process
-@tf.function(jit_compile=True)
+@tf.function(autograph=False, jit_compile=True)
 def token_starts(
     queries: list[tf.Tensor], keys: list[tf.Tensor], n_before: int, n_tokens: tf.Tensor, n_positions: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -178,7 +176,7 @@ def _read_function(network: Network, layers: list[int], eot: int) -> Callable[..
         tf.TensorSpec([None, 2], tf.int32),
     ]
 
-    @tf.function(input_signature=signature)
+    @tf.function(autograph=False, input_signature=signature)
     def read(context: AudioContext, tokens: tf.Tensor, before: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         states, queries = read_text(network, layers, context, tokens)
         following = tf.gather_nd(tokens, before + [0, 1])

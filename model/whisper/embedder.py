@@ -22,7 +22,7 @@ class WhisperEmbedder:
         self.n_channels = dims.n_audio_state
         network = build_network(dims, checkpoint.weights)
 
-        @tf.function(input_signature=[tf.TensorSpec([self.window_samples])])
+        @tf.function(autograph=False, input_signature=[tf.TensorSpec([self.window_samples])])
         def embed(window: tf.Tensor) -> tf.Tensor:
             return encode(network, log_mel(window, dims.n_mels))
 

@@ -25,17 +25,18 @@ class WhisperModule(tf.Module):
         self._dims = checkpoint.dims
         self._weights = {name: tf.Variable(weight, trainable=False) for name, weight in checkpoint.weights.items()}
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], name="waveform")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None], name="waveform")])
     def encode(self, waveform: tf.Tensor) -> dict[str, tf.Tensor]:
         """Samples [n, n_samples] at 16 kHz, at most 30 s, a multiple of 320 -> audio [n, n_samples / 320, n_state]."""
         mel = log_mel(waveform, self._dims.n_mels)
         return {"audio": encode(self._dims, self._weights.__getitem__, mel)}
 
     @tf.function(
+        autograph=False,
         input_signature=[
             tf.TensorSpec([None, None, None], name="audio"),
             tf.TensorSpec([None, None], tf.int32, name="tokens"),
-        ]
+        ],
     )
     def decode(self, audio: tf.Tensor, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Audio and tokens [n, n_tokens] -> logits of the token after each, [n, n_tokens, n_vocab]."""
@@ -64,11 +65,11 @@ def write_litert(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, folder: Pa
     audio = tf.TensorSpec([1, dims.n_audio_ctx, dims.n_audio_state], name="audio")
     tokens = tf.TensorSpec([1, None], tf.int32, name="tokens")
 
-    @tf.function(input_signature=[mel])
+    @tf.function(autograph=False, input_signature=[mel])
     def encoder(mel: tf.Tensor) -> tf.Tensor:
         return encode(dims, weights, mel)
 
-    @tf.function(input_signature=[audio, tokens])
+    @tf.function(autograph=False, input_signature=[audio, tokens])
     def decoder(audio: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
         return decode_last(dims, weights, audio, tokens)
 

@@ -19,7 +19,7 @@ def encode_function(network: Network) -> Callable[..., AudioContext]:
     one_window = tf.nest.map_structure(lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), context_spec(network))
     signature = [tf.TensorSpec([None, None]), tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(autograph=False, input_signature=signature)
     def encode_batch(waveforms: tf.Tensor, n_samples: tf.Tensor, n_positions: tf.Tensor) -> AudioContext:
         def encode_window(window: tuple[tf.Tensor, tf.Tensor]) -> AudioContext:
             mel = log_mel(window[0][: window[1]], network.dims.n_mels)
@@ -42,7 +42,7 @@ def search_function(
     """Context, prompts [n_windows, n_prompt] and how many tokens are enough [n_windows] -> the best transcripts."""
     prompts, limits = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None], tf.int32)
 
-    @tf.function(input_signature=[context_spec(network), prompts, limits])
+    @tf.function(autograph=False, input_signature=[context_spec(network), prompts, limits])
     def search_batch(context: AudioContext, prompts: tf.Tensor, limits: tf.Tensor) -> Decoded:
         return search(
             network, grammar, context, prompts, limits, beam_size=beam_size, max_tokens=max_tokens, sot=sot, bias=bias
@@ -57,7 +57,7 @@ def sample_function(
     """Context, prompts [n_windows, n_prompt], temperature and numbers [n_windows, n_draws, max_tokens] -> draws."""
     prompts, numbers = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None, n_draws, max_tokens])
 
-    @tf.function(input_signature=[context_spec(network), prompts, tf.TensorSpec([]), numbers])
+    @tf.function(autograph=False, input_signature=[context_spec(network), prompts, tf.TensorSpec([]), numbers])
     def sample_batch(context: AudioContext, prompts: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor) -> Decoded:
         return sample(network, grammar, context, prompts, temperature, numbers, sot=sot)
 
@@ -68,7 +68,7 @@ def language_function(network: Network, tokenizer: WhisperTokenizer) -> Callable
     """Context -> probabilities of the languages [n_windows, n_languages], in the order of `language_tokens`."""
     languages = list(tokenizer.language_tokens.values())
 
-    @tf.function(input_signature=[context_spec(network)])
+    @tf.function(autograph=False, input_signature=[context_spec(network)])
     def language_probs(context: AudioContext) -> tf.Tensor:
         prompts = tf.fill([tf.shape(context.heard)[0], 1], tokenizer.sot)
         states, _ = read_prompt(network, prompts, context)

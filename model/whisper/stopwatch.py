@@ -43,7 +43,7 @@ def measure(checkpoint: Checkpoint, precision: str) -> Speed:
     waveforms = np.random.default_rng(0).normal(0, 0.1, [N_WINDOWS, n_samples]).astype(np.float32)
     n_positions = checkpoint.dims.n_audio_ctx
 
-    @tf.function(input_signature=[context_spec(network)])
+    @tf.function(autograph=False, input_signature=[context_spec(network)])
     def step(context: AudioContext) -> tf.Tensor:
         tokens = tf.zeros([N_WINDOWS, 1], tf.int32)
         cache = empty_cache(network, N_WINDOWS)
