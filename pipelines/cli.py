@@ -11,7 +11,7 @@ from typing import NoReturn
 # before TensorFlow and Beam are loaded: their chatter (no GPU found, optional clients absent) is not for the reader
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-# TensorFlow then does not load Keras with it, which nothing here uses and which takes a second
+# TensorFlow then does not load Keras with it, a second; what trains loads it itself
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 logging.basicConfig(level=logging.ERROR, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 logging.getLogger("pipelines").setLevel(os.environ.get("BEAMSCRIBE_LOG", "INFO"))
@@ -75,31 +75,12 @@ def quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def load_tensorflow() -> None:
-    """Loads TensorFlow without Keras, which it would load too, a second for what most runs do without.
-
-    Keras loads when it is asked for. TensorFlow takes a missing `keras.src.optimizers` for an installation without it.
-    """
-    optimizers = "keras.src.optimizers"
-    hides = "tensorflow" not in sys.modules and optimizers not in sys.modules
-    with quiet():
-        if hides:
-            sys.modules[optimizers] = None  # type: ignore[assignment]
-        try:
-            import tensorflow  # noqa: F401
-        finally:
-            if hides:
-                del sys.modules[optimizers]
-
-
 def _command(name: str) -> Callable[[Sequence[str]], int]:
     # imported here: `beamscribe show` need not load TensorFlow, nor `--help` Beam
     if name == "transcribe":
-        load_tensorflow()
         with quiet():
             from pipelines.transcribe import command
     elif name == "plan":
-        load_tensorflow()
         with quiet():
             from pipelines.plan import command
     elif name == "show":

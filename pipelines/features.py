@@ -61,9 +61,6 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
     store = ResultStore(job.output)
     if work:
         if job.features.finds_speech or job.model or job.makes_set:
-            # imported here: most features do without it
-            from pipelines.cli import load_tensorflow
-
             load_tensorflow()
         site = site_of(job.options.beam_args, job.runner, parts)
         work = alone_first(parts, store, work, partial(extract_alone, job, store, site))
@@ -213,6 +210,14 @@ def command(argv: Sequence[str]) -> int:
         return 0
     print(summary(row, job))
     return row.exit_status
+
+
+def load_tensorflow() -> None:
+    """Loads TensorFlow, which most features do without, and keeps what it prints off the terminal."""
+    from pipelines.cli import quiet
+
+    with quiet():
+        import tensorflow  # noqa: F401
 
 
 def dry_run(job: FeaturesJob) -> int:
