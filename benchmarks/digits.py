@@ -12,6 +12,7 @@ speaker's clips are learnt in none of their splits, and the test clips of this s
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -107,6 +108,8 @@ def word_errors(work: Path, name: str, utterances: Sequence[Utterance]) -> tuple
     """Error rates through the commands in percent, by words as they are written and by `evaluate`; words."""
     manifest = write_manifest(work / f"{name}.jsonl", utterances)
     tables, scores = work / f"{name}-tables", work / f"{name}-scores"
+    # `evaluate` adds its scores to those of earlier runs
+    shutil.rmtree(scores, ignore_errors=True)
     transcribe([manifest], tables, ["--model", str(work / "model"), *HEARING])
     run("evaluate", ["--transcripts", str(tables), "--references", str(manifest), "--output", str(scores)])
     rows = read_rows(scores, "group_scores")
