@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.ctc.config import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, CtcConfig
+from model.ctc.language_model import language_model_bytes
+from model.ctc.options import LanguageModelUse
 from model.ctc.vocabulary import CtcVocabulary
 from model.ctc.weights_file import MEAN, shapes_of
 from model.errors import BeamscribeError
@@ -49,9 +51,15 @@ def inspect_ctc(folder: Path) -> CtcFiles:
     )
 
 
-def ctc_batch_windows(folder: Path, max_memory_gb: float | None) -> int:
+def ctc_process_bytes(n_parameters: int, language_model: LanguageModelUse | None = None) -> float:
+    """Peak memory of a worker process."""
+    asked = language_model_bytes(language_model) if language_model else 0
+    return 1e9 * (PROCESS_GB + WORK_GB) + 8 * n_parameters + asked
+
+
+def ctc_batch_windows(folder: Path, language_model: LanguageModelUse | None, max_memory_gb: float | None) -> int:
     """The windows of a pool; BeamscribeError where the limit is too low. Networks work on few of them at once."""
-    least_gb = PROCESS_GB + WORK_GB + 8e-9 * inspect_ctc(folder).n_parameters
+    least_gb = ctc_process_bytes(inspect_ctc(folder).n_parameters, language_model) / 1e9
     if max_memory_gb is not None and max_memory_gb < least_gb:
         raise BeamscribeError(f"--max_memory {max_memory_gb:g}: this model takes {least_gb:.1f} GB; allow that")
     return MAX_GREEDY_WINDOWS

@@ -66,7 +66,7 @@ class FrameRecognizer:
 def search_options(options: DecodeOptions) -> CtcDecodeOptions:
     """The part of a recogniser's options that decides on the search."""
     hotwords = tuple((phrase.text, TERM_BONUS * phrase.weight) for phrase in options.bias)
-    return CtcDecodeOptions(beam_width=options.beam_size, hotwords=hotwords)
+    return CtcDecodeOptions(options.beam_size, options.language_model, hotwords)
 
 
 def without_zeros(waveform: np.ndarray) -> np.ndarray:
