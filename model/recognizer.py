@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from model.ctc.options import LanguageModelUse
+
 SAMPLE_RATE_HZ = 16_000
 # written without spaces between words (Radford et al. 2022, appendix C)
 UNSPACED_LANGUAGES = frozenset(("ja", "lo", "my", "th", "yue", "zh"))
@@ -56,6 +58,8 @@ class DecodeOptions:
     short_windows: bool = True
     # terms to expect, of any number: each token that carries one on is made likelier while searching
     bias: tuple[BiasPhrase, ...] = ()
+    # n-grams that the search of a CTC model asks as well; None: none
+    language_model: LanguageModelUse | None = None
 
 
 def most_windows(beam_size: int) -> int:

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from model.ctc.config import VOCABULARY_FILE as CTC_VOCABULARY_FILE
+from model.ctc.decoding import CtcDecoder
 from model.ctc.files import ctc_batch_windows, inspect_ctc, is_ctc
+from model.ctc.frame_recognizer import search_options
+from model.ctc.vocabulary import CtcVocabulary
 from model.errors import BeamscribeError
+from model.precision import fastest_precision
 from model.processors import n_processors
 from model.recognizer import BATCH_WINDOWS, BiasPhrase, DecodeOptions, Recognizer
 from model.saved_model_folder import VOCABULARY_FILE, is_saved_model, read_folder
@@ -111,6 +116,8 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         raise BeamscribeError(f"there is no task {options.task!r}: give transcribe or translate")
     if files.family in CTC_FAMILIES:
         _refuse_whisper_options(files, options)
+    else:
+        _refuse_ctc_options(files, options)
     if options.task == "translate" and not files.multilingual:
         raise BeamscribeError(f"{files.name} knows English only and cannot translate: give a multilingual model")
     for language in languages:
@@ -132,12 +139,38 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         )
     for phrase in options.bias:
         _check_phrase(phrase)
+    if files.family in CTC_FAMILIES:
+        # reads the language model, and spells the terms
+        CtcDecoder(_vocabulary_of(files), search_options(options))
+
+
+def _vocabulary_of(files: ModelFiles) -> CtcVocabulary:
+    name = CTC_VOCABULARY_FILE if files.family == CTC else VOCABULARY_FILE
+    return CtcVocabulary.read(files.folder / name)
+
+
+def _refuse_ctc_options(files: ModelFiles, options: DecodeOptions) -> None:
+    if options.language_model:
+        raise BeamscribeError(
+            f"--language_model is for CTC models, and {files.name} is a Whisper, which has learnt one of its own: "
+            "leave it out"
+        )
 
 
 def _refuse_whisper_options(files: ModelFiles, options: DecodeOptions) -> None:
-    refused = {"--task translate": options.task == "translate", "--initial_prompt": bool(options.prompt)}
+    refused = {
+        "--task translate": options.task == "translate",
+        "--initial_prompt": bool(options.prompt),
+        "--precision bfloat16": options.precision != "float32",
+        "--exact": not options.short_windows,
+    }
     for flag in (flag for flag, given in refused.items() if given):
         raise BeamscribeError(f"{flag} is for Whisper, and {files.name} is {CTC_FAMILIES[files.family]}: leave it out")
+
+
+def fastest_precision_of(files: ModelFiles) -> str:
+    """What large products are best worked out in: CTC networks are so small that they stay in float32."""
+    return "float32" if files.family in CTC_FAMILIES else fastest_precision()
 
 
 def _check_phrase(phrase: BiasPhrase) -> None:
@@ -156,7 +189,7 @@ def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: f
             raise BeamscribeError(f"--max_memory: nobody knows what {files.name} takes; give --batch_windows instead")
         return BATCH_WINDOWS
     if files.family == CTC:
-        return ctc_batch_windows(files.folder, max_memory_gb)
+        return ctc_batch_windows(files.folder, options.language_model, max_memory_gb)
     dims = inspect_checkpoint(files.folder).dims
     return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb)
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Protocol
 
 from model.errors import BeamscribeError
-from model.registry import ModelFiles, batch_windows_of, check_options, resolve_model
+from model.registry import ModelFiles, batch_windows_of, check_options, fastest_precision_of, resolve_model
 from pipelines.beam_runs import makes_template, runner_of
-from pipelines.options import TranscribeOptions
+from pipelines.options import AUTO, TranscribeOptions
 from transforms import storage, stores
 from transforms.assets import Asset, WorkItem
 from transforms.decoder import DecodeFailedError, Decoder
@@ -74,6 +74,7 @@ def check(options: TranscribeOptions) -> Checked:
     """Everything that can be wrong with the command line. Touches nothing. Raises BeamscribeError."""
     stores.use(options.beam_args)
     model = resolve_model(options.model)
+    options = with_precision(options, model)
     check_options(model, options.decode, [options.language] if options.language else [])
     if options.language_per_segment and not model.multilingual:
         raise BeamscribeError(f"{model.name} knows English only: leave --language_per_segment out")
@@ -88,6 +89,13 @@ def check(options: TranscribeOptions) -> Checked:
     check_options(model, options.decode, sorted(languages))
     n_windows = options.batch_windows or batch_windows_of(model, options.decode, options.max_memory_gb)
     return Checked(options, output, model, n_windows, inputs)
+
+
+def with_precision(options: TranscribeOptions, model: ModelFiles) -> TranscribeOptions:
+    """The options with what `auto` comes to for a model on this machine."""
+    if options.precision != AUTO:
+        return options
+    return replace(options, decode=replace(options.decode, precision=fastest_precision_of(model)))
 
 
 def listed_inputs(names: Sequence[str], output: str) -> Inputs:

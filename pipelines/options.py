@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.errors import BeamscribeError
-from model.precision import PRECISIONS, fastest_precision
+from model.precision import PRECISIONS
 from model.recognizer import (
     BATCH_WINDOWS,
     MAX_BATCH_WINDOWS,
@@ -19,6 +19,7 @@ from model.recognizer import (
     DecodeOptions,
     most_windows,
 )
+from pipelines.language_model_flags import add_language_model_flags, language_model_use
 from pipelines.text_flags import add_text_flags, text_options
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
@@ -51,7 +52,7 @@ class TranscribeOptions:
     # folders of copies: of the audio with what is redacted muted, and of the tables with nothing redacted; None: none
     redact_audio: str | None
     unredacted_output: str | None
-    # what was asked for; `decode.precision` is what it comes to where the run is planned
+    # what was asked for; `decode.precision` is what it comes to with the model, where the run is planned
     precision: str
     # windows that are decoded together; None: as many as memory allows
     batch_windows: int | None
@@ -89,16 +90,25 @@ class TranscribeOptions:
 
 
 def decode_told(options: DecodeOptions) -> dict[str, Any]:
-    """The options of decoding, with a digest of the phrases that the search leans towards, where there are any."""
-    told = asdict(replace(options, bias=()))
-    del told["bias"]
-    return told | {"bias": digest([asdict(phrase) for phrase in options.bias])} if options.bias else told
+    """The options of decoding, with a digest of the phrases that the search leans towards, where there are any.
+
+    Of a language model the content counts, not the place of its file.
+    """
+    told = asdict(replace(options, bias=(), language_model=None))
+    del told["bias"], told["language_model"]
+    if options.bias:
+        told["bias"] = digest([asdict(phrase) for phrase in options.bias])
+    if options.language_model:
+        told["language_model"] = asdict(options.language_model)
+        del told["language_model"]["path"]
+    return told
 
 
 def add_transcribe_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of the main job, grouped as a reader looks for them."""
     add_what(parser)
     _add_how(parser)
+    add_language_model_flags(parser)
     add_text_flags(parser)
     _add_redacted_copies(parser)
     run = parser.add_argument_group("how to run")
@@ -146,12 +156,13 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=(AUTO, *PRECISIONS),
         default=AUTO,
-        help="what large products are worked out in; auto (default): bfloat16 where the processor multiplies it",
+        help="what large products are worked out in; auto (default): bfloat16 of a Whisper where the processor "
+        "multiplies it, else float32",
     )
     how.add_argument(
         "--exact",
         action="store_true",
-        help="float32, and every window filled up to its full length: slower, the same text up to chance",
+        help="of a Whisper: float32, and every window filled up to its full length: slower, the same text up to chance",
     )
     how.add_argument(
         "--word_timestamps",
@@ -251,9 +262,10 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
             beam_size=args.beam_size,
             word_timestamps=args.word_timestamps == "true",
             prompt=" ".join(args.initial_prompt.split()),
-            precision=fastest_precision() if precision == AUTO else precision,
+            precision=DecodeOptions.precision if precision == AUTO else precision,
             short_windows=not args.exact,
             bias=tuple(BiasPhrase(term.text, term.weight) for term in text.vocabulary),
+            language_model=language_model_use(args),
         ),
         speech=SpeechOptions(threshold=args.speech_threshold),
         text=text,
@@ -291,6 +303,8 @@ def _check(args: argparse.Namespace) -> None:
             raise BeamscribeError(f"--{flag} is of use with --redact only: name the classes to hide")
     if args.redact_audio and args.word_timestamps == "false":
         raise BeamscribeError("--redact_audio needs the times of words: leave --word_timestamps false out")
+    if args.language_model and args.beam_size == 1:
+        raise BeamscribeError("--language_model chooses among hypotheses: give a --beam_size of 2 or more, such as 16")
     check_run(args)
 
 

@@ -24,7 +24,7 @@ from model.precision import PRECISIONS
 from pipelines.cli import quiet
 from pipelines.options import Parser, beam_args
 from transforms import storage, stores
-from transforms.training_clips import read_training_clips
+from transforms.training_clips import file_versions, read_training_clips
 
 if TYPE_CHECKING:
     from model.ctc.data import Clip, Clips
@@ -148,19 +148,23 @@ def train_model(job: TrainJob) -> "Trained":
 
 
 def _clips(job: TrainJob, manifests: Sequence[str]) -> "Clips":
-    """The features of manifests, kept in the output so that they are made once."""
+    """The features of manifests, kept in the output so that they are made once for each state of their files."""
     from model.ctc.data import INDEX_FILE, read_clips, write_clips
     from model.ctc.examples import example_manifest
 
     digest = hashlib.sha256(repr(job.config.log_mel).encode())
     for manifest in manifests:
         path = storage.normalise(manifest)
-        if os.path.isdir(path):
+        is_examples = os.path.isdir(path)
+        if is_examples:
             path = str(example_manifest(Path(path)))
         try:
             digest.update(path.encode() + storage.read_whole(path))
+            # a manifest of examples has the sha256 of its files
+            versions = [] if is_examples else file_versions(path)
         except OSError as error:
             raise BeamscribeError(f"{manifest} cannot be read ({error}); check path and rights") from error
+        digest.update("\n".join(versions).encode("utf-8", "surrogateescape"))
     folder = job.output / STATE_FOLDER / f"clips-{digest.hexdigest()[:16]}"
     if (folder / INDEX_FILE).exists():
         return read_clips(folder)

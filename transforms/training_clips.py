@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from transforms.channel_samples import ChannelSamples
 from transforms.inputs import find_inputs
 from transforms.manifests import ManifestRow, is_manifest, read_manifest
 from transforms.scoring import normalise
+
+# files that are asked for at once: nearly all of the time is waiting for the store
+N_REQUESTS = 16
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,34 @@ class TrainingClip:
 def read_training_clips(manifests: Sequence[str]) -> Iterator[TrainingClip]:
     """The rows that have a reference. BeamscribeError for what is no manifest, or a clip that cannot be decoded."""
     for name in manifests:
-        path = storage.normalise(name)
-        if not is_manifest(path):
-            raise BeamscribeError(f"{name}: clips to train on are named by a manifest (.jsonl, .csv or .parquet)")
-        rows = (row for row in read_manifest(path) if row.reference is not None)
         # parts of one file that follow each other: it is decoded once
-        for (file, channel), parts in groupby(rows, key=lambda row: (row.path, row.channel)):
+        for (file, channel), parts in groupby(_rows(name), key=lambda row: (row.path, row.channel)):
             samples = _decode(file, channel)
             for row in parts:
                 yield _clip(row, samples)
+
+
+def file_versions(manifest: str) -> list[str]:
+    """What changes when a file changes that a row with a reference names, for each such file, by name.
+
+    That is its etag, or size and time where its store has none: a request a file on an object store, many at once.
+    """
+    paths = sorted({row.path for row in _rows(manifest)})
+    with ThreadPoolExecutor(N_REQUESTS) as pool:
+        return list(map(repr, zip(paths, pool.map(_version, paths), strict=True)))
+
+
+def _rows(name: str) -> Iterator[ManifestRow]:
+    """Those of a manifest that have a reference."""
+    path = storage.normalise(name)
+    if not is_manifest(path):
+        raise BeamscribeError(f"{name}: clips to train on are named by a manifest (.jsonl, .csv or .parquet)")
+    return (row for row in read_manifest(path) if row.reference is not None)
+
+
+def _version(path: str) -> Any:
+    info = storage.stat(path)
+    return info and (info.etag or (info.size_bytes, info.modified_at_us))
 
 
 def read_noises(inputs: Sequence[str]) -> Iterator[np.ndarray]:

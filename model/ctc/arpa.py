@@ -15,8 +15,10 @@ Numbers are logarithms to base 10: of the probability before the words, of the b
 import gzip
 import math
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,16 +29,29 @@ LN_10 = math.log(10)
 # of an unknown word where the file lists no "<unk>": one word in ten million
 UNKNOWN_LOG10 = -7.0
 GZIP_MAGIC = b"\x1f\x8b"
+# a minute of reading, and a gigabyte while it is read
+MAX_NGRAMS = 10_000_000
+
+Read = TypeVar("Read")
 
 
 def read_arpa(path: Path) -> NgramModel:
     """The model of a file, plain or gzip. BeamscribeError names the line that is not understood."""
+    return _read(path, _Reader.read)
+
+
+def read_counts(path: Path) -> list[int]:
+    """How many n-grams a file lists of each order, by its head. BeamscribeError as of `read_arpa`."""
+    return _read(path, lambda reader: reader.head()[0])
+
+
+def _read(path: Path, part: Callable[["_Reader"], Read]) -> Read:
     try:
         with path.open("rb") as file:
             is_gzip = file.read(2) == GZIP_MAGIC
         with gzip.open(path) if is_gzip else path.open("rb") as file:
-            return _Reader(path, iter(file)).read()
-    except (OSError, EOFError) as error:
+            return part(_Reader(path, iter(file)))
+    except (OSError, EOFError, zlib.error) as error:
         raise BeamscribeError(f"cannot read the language model {path}: {error}") from error
 
 
@@ -54,7 +69,7 @@ class _Reader:
         self.backoffs = [np.zeros(1, np.float32)]
 
     def read(self) -> NgramModel:
-        counts, mark = self._head()
+        counts, mark = self.head()
         for order, count in enumerate(counts, 1):
             if mark != b"\\%d-grams:" % order:
                 raise self._error(f"the {order}-grams ought to begin here")
@@ -83,7 +98,7 @@ class _Reader:
             raise self._error("the file ends too early; fetch or make it again")
         return line
 
-    def _head(self) -> tuple[list[int], bytes]:
+    def head(self) -> tuple[list[int], bytes]:
         """How many n-grams there are of each order, and the line that follows. What precedes the head is a comment."""
         while self._next() != b"\\data\\":
             pass
@@ -92,6 +107,11 @@ class _Reader:
             if int(match[1]) != len(counts) + 1:
                 raise self._error("the orders ought to be 1, 2, ... in turn")
             counts.append(int(match[2]))
+        if sum(counts) > MAX_NGRAMS:
+            raise self._error(
+                f"it lists {sum(counts):,} n-grams, and at most {MAX_NGRAMS:,} are read: prune it, or make a binary of "
+                "it with KenLM's build_binary"
+            )
         return counts, line
 
     def _section(self, order: int, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -73,9 +73,13 @@ class RelativeAttention(layers.Layer):
         )
         self._distance = layers.Dense(config.width, use_bias=False, name="distance")
         self._dropout = layers.Dropout(config.dropout, name="dropout")
-        shape = (config.n_heads, 1, self._head_width)
+
+    def build(self, *shapes: object) -> None:
+        # not before: Keras gives weights the names of all layers around them when they are built
+        shape = (self._n_heads, 1, self._head_width)
         self._content_bias = self.add_weight(shape=shape, initializer="glorot_uniform", name="content_bias")
         self._distance_bias = self.add_weight(shape=shape, initializer="glorot_uniform", name="distance_bias")
+        self.built = True
 
     def call(self, features: tf.Tensor, mask: tf.Tensor, training: bool = False) -> tf.Tensor:
         features = self._normalise(features)

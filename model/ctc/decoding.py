@@ -88,10 +88,9 @@ def _greedy_row(path: np.ndarray, logprob: float, logprobs: np.ndarray, vocabula
 
 def _scorer(vocabulary: CtcVocabulary, options: CtcDecodeOptions) -> Scorer | None:
     scorers: list[Scorer] = []
-    if options.language_model is not None:
-        fusion = WordFusion if options.language_model_units == "words" else CharacterFusion
-        model = load_language_model(options.language_model)
-        scorers.append(fusion(model, vocabulary, alpha=options.alpha, beta=options.beta))
+    if use := options.language_model:
+        fusion = WordFusion if use.units == "words" else CharacterFusion
+        scorers.append(fusion(load_language_model(use), vocabulary, alpha=use.alpha, beta=use.beta))
     if options.hotwords:
         scorers.append(HotWords(options.hotwords, vocabulary))
     return Scorers(scorers) if len(scorers) > 1 else next(iter(scorers), None)

@@ -1,12 +1,15 @@
 """The folder of a CTC model: configuration, vocabulary and weights, found to belong together. Loads no TensorFlow."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.ctc.config import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, CtcConfig
+from model.ctc.language_model import language_model_bytes
+from model.ctc.options import LanguageModelUse
 from model.ctc.vocabulary import CtcVocabulary
-from model.ctc.weights_file import MEAN, shapes_of
+from model.ctc.weights_file import MEAN, STD, shapes_of
 from model.errors import BeamscribeError
 from model.recognizer import MAX_GREEDY_WINDOWS
 
@@ -22,9 +25,15 @@ class CtcFiles:
 
     config: CtcConfig
     vocabulary: CtcVocabulary
-    n_parameters: int
+    # of each array in the file of weights
+    shapes: Mapping[str, tuple[int, ...]]
     # the files that decide what it hears
     paths: tuple[Path, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Of the network, without the statistics of its features."""
+        return sum(math.prod(shape) for name, shape in self.shapes.items() if name not in (MEAN, STD))
 
 
 def is_ctc(folder: Path) -> bool:
@@ -36,22 +45,30 @@ def inspect_ctc(folder: Path) -> CtcFiles:
     config = CtcConfig.read(folder / CONFIG_FILE)
     vocabulary = CtcVocabulary.read(folder / VOCABULARY_FILE)
     shapes = shapes_of(folder / WEIGHTS_FILE)
-    expected = {OUTPUT_BIAS: (len(vocabulary),), MEAN: (config.log_mel.n_mels,)}
+    expected: dict[str, tuple[int, ...]] = {OUTPUT_BIAS: (len(vocabulary),), MEAN: (config.log_mel.n_mels,)}
+    if config.architecture == "conformer":
+        # early versions kept those of the last block alone
+        shape = (config.n_heads, 1, config.width // config.n_heads)
+        expected |= {f"block_{i}/attention/content_bias": shape for i in range(config.depth)}
     for name, shape in expected.items():
         if shapes.get(name) != shape:
             raise BeamscribeError(
                 f"{folder / WEIGHTS_FILE}: {name} is {shapes.get(name)}, {CONFIG_FILE} and {VOCABULARY_FILE} ask for "
                 f"{shape}; they are of different models: train it again"
             )
-    n_parameters = sum(math.prod(shape) for shape in shapes.values())
-    return CtcFiles(
-        config, vocabulary, n_parameters, tuple(folder / name for name in (CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE))
-    )
+    paths = tuple(folder / name for name in (CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE))
+    return CtcFiles(config, vocabulary, shapes, paths)
 
 
-def ctc_batch_windows(folder: Path, max_memory_gb: float | None) -> int:
+def ctc_process_bytes(n_parameters: int, language_model: LanguageModelUse | None = None) -> float:
+    """Peak memory of a worker process."""
+    asked = language_model_bytes(language_model) if language_model else 0
+    return 1e9 * (PROCESS_GB + WORK_GB) + 8 * n_parameters + asked
+
+
+def ctc_batch_windows(folder: Path, language_model: LanguageModelUse | None, max_memory_gb: float | None) -> int:
     """The windows of a pool; BeamscribeError where the limit is too low. Networks work on few of them at once."""
-    least_gb = PROCESS_GB + WORK_GB + 8e-9 * inspect_ctc(folder).n_parameters
+    least_gb = ctc_process_bytes(inspect_ctc(folder).n_parameters, language_model) / 1e9
     if max_memory_gb is not None and max_memory_gb < least_gb:
         raise BeamscribeError(f"--max_memory {max_memory_gb:g}: this model takes {least_gb:.1f} GB; allow that")
     return MAX_GREEDY_WINDOWS

@@ -17,6 +17,7 @@ import numpy as np
 
 from model.ctc.ngram import END, LanguageModel, State
 from model.ctc.vocabulary import CtcVocabulary
+from model.errors import BeamscribeError
 
 # what a word, and what each label in a state is worth, is kept for so many
 N_WORDS_KEPT, N_STATES_KEPT = 1 << 14, 1 << 12
@@ -114,6 +115,10 @@ class CharacterFusion:
     def __init__(self, model: LanguageModel, vocabulary: CtcVocabulary, *, alpha: float, beta: float) -> None:
         self._model, self._alpha, self._beta = model, alpha, beta
         self._written = vocabulary.written
+        if not any(known_form(letter, model) in model for letter in "".join(vocabulary.written).replace(" ", "")):
+            raise BeamscribeError(
+                "the language model knows none of the labels' characters: it is one of words, --lm_units words"
+            )
         self._space = next((space for space in SPACES if space in model), SPACES[0])
         self.gains = lru_cache(N_STATES_KEPT)(self._gains)
 

@@ -11,7 +11,10 @@ from model.errors import BeamscribeError
 
 def weights_of(network: keras.Model) -> dict[str, np.ndarray]:
     """Those that recognition needs; the states of dropout's random numbers are not among them."""
-    return {_name(weight): np.array(weight) for weight in network.trainable_variables}
+    weights = {_name(weight): np.array(weight) for weight in network.trainable_variables}
+    # else one would be lost
+    assert len(weights) == len(network.trainable_variables)
+    return weights
 
 
 def set_weights(network: keras.Model, arrays: Mapping[str, np.ndarray], path: Path) -> None:

@@ -12,7 +12,7 @@ from model.ctc.train_options import TrainOptions
 from model.errors import BeamscribeError
 from pipelines import train
 from pipelines.cli import main
-from tests.model.ctc.toy_speech import write_manifest
+from tests.model.ctc.toy_speech import say, write_manifest
 
 SMALL = ["--depth", "1", "--width", "16", "--epochs", "2", "--batch_size", "8", "--warmup_steps", "2"]
 
@@ -50,6 +50,18 @@ def test_what_cannot_be_honoured_is_refused(flags: list[str], message: str, tmp_
 def test_exit_status_and_one_line_for_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", "--manifest", str(tmp_path / "none.jsonl"), "--output", str(tmp_path / "model")]) == 2
     assert capsys.readouterr().err.startswith(f"beamscribe train: {tmp_path / 'none.jsonl'} cannot be read (")
+
+
+def test_features_are_made_again_where_a_sound_file_has_changed(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path / "clips", ("abba", "cab"))
+    job = train.train_job(["--manifest", str(manifest), "--output", str(tmp_path / "model")])
+    first = train._clips(job, job.manifests)
+    assert train._clips(job, job.manifests).fingerprint == first.fingerprint
+    kept = list((tmp_path / "model" / train.STATE_FOLDER).iterdir())
+    assert len(kept) == 1
+    # of the same length
+    soundfile.write(tmp_path / "clips" / "1.wav", say("bac"), 16_000)
+    assert train._clips(job, job.manifests).fingerprint != first.fingerprint
 
 
 def test_trained_folder_transcribes(tmp_path: Path, capsys: pytest.CaptureFixture, speech: Path) -> None:

@@ -1,6 +1,7 @@
 """Clips to train on: what the rows of a manifest come to, and texts that are on one side alone."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import soundfile
 
 from model.errors import BeamscribeError
-from transforms.training_clips import TrainingClip, hold_out, read_noises, read_training_clips
+from transforms import storage
+from transforms.training_clips import TrainingClip, file_versions, hold_out, read_noises, read_training_clips
 
 RATE_HZ = 16_000
 
@@ -63,6 +65,29 @@ def test_damaged_clips_are_refused(tmp_path):
     (tmp_path / "a.wav").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BeamscribeError, match=r"a\.wav cannot be decoded whole \(truncated.*\): leave its rows out"):
         list(read_training_clips([manifest]))
+
+
+def test_versions_tell_of_a_file_that_changed(tmp_path):
+    manifest = write(tmp_path, {"reference": "red"}, {"reference": "red", "channel": 1}, {"uri": "b.wav"})
+    versions = file_versions(manifest)
+    assert len(versions) == 1
+    assert str(tmp_path / "a.wav") in versions[0]
+    assert file_versions(manifest) == versions
+    os.utime(tmp_path / "a.wav", (1, 1))
+    touched = file_versions(manifest)
+    (tmp_path / "a.wav").unlink()
+    assert len({*versions, *touched, *file_versions(manifest)}) == 3
+
+
+def test_versions_in_a_store(store, folder):
+    manifest = f"{folder}/clips.jsonl"
+    storage.write_whole(manifest, json.dumps({"uri": f"{folder}/a.wav", "reference": "red"}).encode())
+    versions = []
+    for content in (b"red", b"red", b"RED"):
+        storage.write_whole(f"{folder}/a.wav", content)
+        versions += file_versions(manifest)
+    # as every store's etags are of the content, or of each writing
+    assert versions[2] not in versions[:2]
 
 
 def test_a_file_that_is_no_manifest_is_refused(tmp_path):

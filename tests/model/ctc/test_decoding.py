@@ -1,6 +1,7 @@
 """Log-probabilities to text: greedy, by search, with a language model, with hot words."""
 
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from model.ctc.arpa import read_arpa
 from model.ctc.decoded import Decoded, DecodedWord
 from model.ctc.decoding import CtcDecoder, beam_search, greedy
 from model.ctc.fusion import WordFusion
-from model.ctc.options import CtcDecodeOptions
+from model.ctc.options import CtcDecodeOptions, LanguageModelUse
 from model.ctc.vocabulary import CtcVocabulary
 from model.errors import BeamscribeError
 from tests.model.ctc.ctc_helpers import ARPA, all_paths, log_softmax, random_logprobs
@@ -76,7 +77,7 @@ def test_rows_end_where_they_are_said_to(decode):
 @settings(max_examples=30)
 @given(seed=st.integers(0, 1000))
 def test_rows_do_not_depend_on_those_beside_them(arpa, seed):
-    decoder = CtcDecoder(LETTERS, CtcDecodeOptions(4, arpa, hotwords=(("hat", 3.0), ("a", 1.0))))
+    decoder = CtcDecoder(LETTERS, CtcDecodeOptions(4, LanguageModelUse(arpa), hotwords=(("hat", 3.0), ("a", 1.0))))
     logprobs = random_logprobs(seed, 3, 12, len(LETTERS), spread=3.0).astype(np.float32)
     n_frames = [12, 7, 9]
     alone = [decoder.decode(row[None, :n], [n])[0] for row, n in zip(logprobs, n_frames, strict=True)]
@@ -120,8 +121,9 @@ UNSURE = says("the- -cat- -sat", {6: {"h": 0.6, "c": 0.4}})
     ],
 )
 def test_options_have_their_say(options, text, arpa):
-    path = arpa if "alpha" in options else None
-    decoder = CtcDecoder(LETTERS, CtcDecodeOptions(**{"language_model": path} | options))
+    model = LanguageModelUse(arpa, alpha=options["alpha"]) if "alpha" in options else None
+    others = {name: value for name, value in options.items() if name != "alpha"}
+    decoder = CtcDecoder(LETTERS, CtcDecodeOptions(language_model=model, **others))
     (decoded,) = decoder.decode(UNSURE[None], [len(UNSURE)])
     assert decoded.text == text
 
@@ -131,7 +133,7 @@ def test_a_language_model_of_characters(tmp_path):
     units = ["<s>", "</s>", "<unk>", "|", *"acehst"]
     grams = "".join(f"-{2.0 if unit == 'h' else 1.0}\t{unit}\n" for unit in units)
     path.write_text(f"\\data\\\nngram 1={len(units)}\n\n\\1-grams:\n{grams}\n\\end\\\n", encoding="utf-8")
-    options = CtcDecodeOptions(language_model=path, language_model_units="characters", alpha=1.0, beta=2.0)
+    options = CtcDecodeOptions(language_model=LanguageModelUse(path, "characters", alpha=1.0, beta=2.0))
     (decoded,) = CtcDecoder(LETTERS, options).decode(UNSURE[None], [len(UNSURE)])
     # eleven characters, one of them an "h", and the end
     assert decoded.text == "the cat sat"
@@ -150,8 +152,7 @@ def test_a_beam_of_one_without_more_is_greedy():
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"beam_width": 0}, "the beam of CTC decoding is 0 wide: give 1 or more"),
-        ({"language_model_units": "pieces"}, "a language model has no 'pieces': give words or characters"),
+        ({"units": "pieces"}, "a language model has no 'pieces': give words or characters"),
         ({"alpha": -0.1}, "the language model's weight is -0.1: give 0 or more"),
         ({"beta": float("inf")}, "the bonus a unit is inf: give a number"),
         ({"alpha": float("nan")}, "the language model's weight is nan: give 0 or more"),
@@ -159,8 +160,13 @@ def test_a_beam_of_one_without_more_is_greedy():
 )
 def test_options_out_of_range_are_named(options, why):
     with pytest.raises(BeamscribeError) as error:
-        CtcDecodeOptions(**options)
+        LanguageModelUse(Path("any.arpa"), **options)
     assert str(error.value) == why
+
+
+def test_a_beam_of_nothing():
+    with pytest.raises(BeamscribeError, match="the beam of CTC decoding is 0 wide: give 1 or more"):
+        CtcDecodeOptions(0)
 
 
 def test_outputs_that_are_not_the_vocabularys():

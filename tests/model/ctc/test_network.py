@@ -1,5 +1,7 @@
 """Networks: a row's numbers are its own, and the parts do what their papers say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from model.ctc.config import CtcConfig
 from model.ctc.conformer import shifted, sinusoids
 from model.ctc.loss import ctc_losses
 from model.ctc.network import CtcNetwork, build_network
+from model.ctc.network_weights import set_weights, weights_of
 from model.ctc.statistics import Statistics
 
 N_LABELS = 7
@@ -37,6 +40,18 @@ def test_rows_depend_neither_on_their_neighbours_nor_on_what_fills_them_up(archi
         alone = network(own[None], np.array([len(own)], np.int32)).numpy()
         assert alone.shape == (1, n_outputs, N_LABELS)
         np.testing.assert_allclose(together[row, :n_outputs], alone[0], atol=2e-5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_weights_taken_out_and_put_back_say_the_same(architecture: str) -> None:
+    network, other = tiny(architecture), tiny(architecture)
+    sound, n_frames = features(20)[None], np.array([20], np.int32)
+    said = network(sound, n_frames).numpy()
+    assert np.abs(other(sound, n_frames).numpy() - said).max() > 1e-3
+    weights = weights_of(network)
+    assert len(weights) == len(network.trainable_variables)
+    set_weights(other, weights, Path("any"))
+    np.testing.assert_allclose(other(sound, n_frames).numpy(), said, atol=1e-6)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.ctc.arpa import UNKNOWN_LOG10, read_arpa
-from model.ctc.language_model import KENLM_MAGIC, KenlmModel, load_language_model
+from model.ctc.arpa import MAX_NGRAMS, UNKNOWN_LOG10, read_arpa, read_counts
+from model.ctc.language_model import (
+    BYTES_A_NGRAM,
+    KENLM_MAGIC,
+    KenlmModel,
+    language_model_bytes,
+    load_language_model,
+    sha256_of,
+)
 from model.ctc.ngram import END
+from model.ctc.options import LanguageModelUse
 from model.errors import BeamscribeError
 from tests.model.ctc.ctc_helpers import ARPA
 
@@ -93,7 +101,7 @@ def test_words_that_the_model_knows(model):
 def test_gzip_is_read_as_well(model, tmp_path):
     path = tmp_path / "hand"
     path.write_bytes(gzip.compress(ARPA.encode()))
-    assert load_language_model(path).score(["the", "cat"]) == model.score(["the", "cat"])
+    assert load_language_model(LanguageModelUse(path)).score(["the", "cat"]) == model.score(["the", "cat"])
 
 
 @pytest.mark.parametrize(("name", "log10"), [("<unk>", -2.5), ("<UNK>", -2.5), (None, UNKNOWN_LOG10)])
@@ -136,17 +144,47 @@ def test_broken_files_are_named_with_the_line(old, new, why, tmp_path):
     assert old in ARPA
     path.write_text(ARPA.replace(old, new), encoding="utf-8")
     with pytest.raises(BeamscribeError) as error:
-        load_language_model(path)
+        load_language_model(LanguageModelUse(path))
     assert str(error.value).startswith(f"language model {path}, {why}")
 
 
+def test_a_file_that_is_too_large_is_refused_by_its_head(tmp_path):
+    path = tmp_path / "large.arpa"
+    path.write_text(ARPA.replace("2=5", f"2={MAX_NGRAMS}"), encoding="utf-8")
+    with pytest.raises(BeamscribeError, match=r"line 9: it lists 10,000,009 n-grams, and at most 10,000,000 are read"):
+        load_language_model(LanguageModelUse(path))
+
+
+def test_counts_are_those_of_the_head(tmp_path):
+    path = tmp_path / "hand.arpa.gz"
+    path.write_bytes(gzip.compress(ARPA.encode()))
+    assert read_counts(path) == [7, 5, 2]
+    assert language_model_bytes(LanguageModelUse(path)) == 14 * BYTES_A_NGRAM
+    path.write_bytes(KENLM_MAGIC + bytes(900))
+    assert language_model_bytes(LanguageModelUse(path)) == len(KENLM_MAGIC) + 900
+
+
+def test_another_file_than_was_planned_with(tmp_path):
+    path = tmp_path / "hand.arpa"
+    path.write_text(ARPA, encoding="utf-8")
+    use = LanguageModelUse(path, sha256=sha256_of(path))
+    assert load_language_model(use) is load_language_model(use)
+    path.write_text(ARPA.replace("-0.6", "-0.7"), encoding="utf-8")
+    with pytest.raises(BeamscribeError, match=r"has sha256 \w+ here and \w+ where the run was planned"):
+        load_language_model(use)
+
+
 def test_missing_and_cut_files(tmp_path):
+    with pytest.raises(BeamscribeError, match=r"the language model .* is no file: give an ARPA file"):
+        load_language_model(LanguageModelUse(tmp_path))
     with pytest.raises(BeamscribeError, match=r"cannot read the language model .*: No such file"):
-        load_language_model(tmp_path / "none.arpa")
+        load_language_model(LanguageModelUse(tmp_path / "none.arpa"))
     path = tmp_path / "cut.arpa.gz"
-    path.write_bytes(gzip.compress(ARPA.encode())[:-20])
-    with pytest.raises(BeamscribeError, match=r"cannot read the language model .*cut\.arpa\.gz"):
-        load_language_model(path)
+    data = gzip.compress(ARPA.encode())
+    for broken in (data[:-20], data[:40] + bytes(20) + data[60:]):
+        path.write_bytes(broken)
+        with pytest.raises(BeamscribeError, match=r"language model .*cut\.arpa\.gz"):
+            load_language_model(LanguageModelUse(path))
 
 
 class TestKenlm:
@@ -175,7 +213,7 @@ class TestKenlm:
         path = tmp_path / "model.bin"
         path.write_bytes(KENLM_MAGIC + b" format version 4\n\0")
         with pytest.raises(BeamscribeError, match=r"KenLM cannot read the language model .*model\.bin") as error:
-            load_language_model(path)
+            load_language_model(LanguageModelUse(path))
         assert "\n" not in str(error.value)
 
 
@@ -184,4 +222,4 @@ def test_binaries_need_kenlm(tmp_path, monkeypatch):
     path = tmp_path / "model.bin"
     path.write_bytes(KENLM_MAGIC + b" format version 5\n\0")
     with pytest.raises(BeamscribeError, match=r"model\.bin is a binary of KenLM: install kenlm \(pip install kenlm"):
-        load_language_model(path)
+        load_language_model(LanguageModelUse(path))

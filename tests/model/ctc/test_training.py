@@ -21,7 +21,7 @@ from model.ctc.train_options import TrainOptions
 from model.ctc.training import BOARD_FOLDER, STATE_FILE, STATE_FOLDER, learning_rate, train
 from model.ctc.weights_file import read_arrays
 from model.errors import BeamscribeError
-from model.recognizer import DecodeOptions
+from model.recognizer import BiasPhrase, DecodeOptions
 from model.registry import batch_windows_of, check_options, load_recognizer, resolve_model
 from tests.model.ctc.toy_speech import LETTER_S, TEXTS, say, toy_clips
 
@@ -83,6 +83,9 @@ def test_what_it_cannot_honour_is_refused(model_folder: Path) -> None:
     for options, message in (
         (DecodeOptions(task="translate"), "--task translate is for Whisper"),
         (DecodeOptions(prompt="Miller"), "--initial_prompt is for Whisper"),
+        (DecodeOptions(precision="bfloat16"), "--precision bfloat16 is for Whisper"),
+        (DecodeOptions(short_windows=False), "--exact is for Whisper"),
+        (DecodeOptions(bias=(BiasPhrase("Xaver"),)), "the model's labels cannot write 'x' in 'xaver'"),
     ):
         with pytest.raises(BeamscribeError, match=message):
             check_options(files, options, [])
