@@ -29,8 +29,9 @@ from model.ctc.scores import score
 from model.ctc.specaugment import Augmentation
 from model.ctc.train_options import TrainOptions
 from model.ctc.vocabulary import CtcVocabulary
-from model.ctc.weights_file import read_arrays, with_statistics, write_arrays
+from model.ctc.weights_file import read_arrays, with_statistics
 from model.errors import BeamscribeError
+from model.tensor_writing import write_tensors
 
 # beside the model: what is only needed to go on
 STATE_FOLDER, STATE_FILE, BEST_FILE, BOARD_FOLDER = "training", "state.safetensors", "best.safetensors", "tensorboard"
@@ -133,7 +134,7 @@ class _Training:
         (self.folder / VOCABULARY_FILE).write_text(self.vocabulary.to_json(), encoding="utf-8")
         arrays, _ = read_arrays(self.state_folder / BEST_FILE)
         set_weights(self.network, arrays, self.state_folder / BEST_FILE)
-        write_arrays(self.folder / WEIGHTS_FILE, arrays)
+        write_tensors(self.folder / WEIGHTS_FILE, arrays)
         return Trained(
             self.config,
             tuple(self.progress.history),
@@ -147,7 +148,7 @@ class _Training:
         arrays = {f"network/{i}": np.array(v) for i, v in enumerate(self.network.variables)}
         arrays |= {f"optimizer/{i}": np.array(v) for i, v in enumerate(self.optimizer.variables)}
         metadata = {"signature": self._signature(), "progress": self.progress.to_json()}
-        write_arrays(self.state_folder / STATE_FILE, arrays, metadata)
+        write_tensors(self.state_folder / STATE_FILE, arrays, metadata)
 
     def restore(self) -> None:
         path = self.state_folder / STATE_FILE
@@ -230,7 +231,7 @@ class _Training:
         is_best = self.progress.end_epoch(n_steps, scored)
         if is_best:
             arrays = with_statistics(weights_of(self.network), self.statistics)
-            write_arrays(self.state_folder / BEST_FILE, arrays)
+            write_tensors(self.state_folder / BEST_FILE, arrays)
         self.save()
 
     def _signature(self) -> str:

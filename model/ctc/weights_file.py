@@ -1,26 +1,15 @@
-"""Arrays of networks and of trainings in files: safetensors, written whole or not at all."""
+"""Arrays of networks and of trainings in files: safetensors."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from model.ctc.statistics import Statistics
 from model.errors import BeamscribeError
 
 MEAN, STD = "features/mean", "features/std"
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
-    """Replaces the file at once: whoever reads it finds the old or the new one."""
-    part = path.with_name(path.name + ".part")
-    save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, part, dict(metadata or {}))
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -8,8 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import save_file
-
+from model.tensor_writing import write_tensors
 from model.whisper.checkpoint import Checkpoint
 from model.whisper.huggingface_format import WEIGHTS_FILE, huggingface_name
 from model.whisper.tokenizer import TOKENIZER_FILE, WhisperTokenizer
@@ -23,9 +22,7 @@ def write_huggingface(checkpoint: Checkpoint, tokenizer: WhisperTokenizer, folde
     _write_json(folder / "config.json", _config(checkpoint, tokenizer))
     _write_json(folder / "generation_config.json", _generation_config(checkpoint, tokenizer))
     tensors = {f"model.{huggingface_name(name)}": weight for name, weight in checkpoint.weights.items()}
-    temporary = folder / f"{WEIGHTS_FILE}.tmp"
-    save_file(tensors, temporary, metadata={"format": "pt"})
-    temporary.replace(folder / WEIGHTS_FILE)
+    write_tensors(folder / WEIGHTS_FILE, tensors, {"format": "pt"})
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

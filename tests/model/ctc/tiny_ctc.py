@@ -10,7 +10,8 @@ from model.ctc.network import build_network
 from model.ctc.network_weights import weights_of
 from model.ctc.statistics import Statistics
 from model.ctc.vocabulary import CtcVocabulary
-from model.ctc.weights_file import with_statistics, write_arrays
+from model.ctc.weights_file import with_statistics
+from model.tensor_writing import write_tensors
 
 LETTERS = CtcVocabulary.of_characters("acehst")
 SMALL = {"lstm": CtcConfig("lstm", depth=2, width=16), "conformer": CtcConfig("conformer", depth=2, width=16)}
@@ -25,5 +26,5 @@ def write_model(folder: Path, config: CtcConfig, vocabulary: CtcVocabulary = LET
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
     (folder / VOCABULARY_FILE).write_text(vocabulary.to_json(), encoding="utf-8")
-    write_arrays(folder / WEIGHTS_FILE, with_statistics(weights_of(network), statistics))
+    write_tensors(folder / WEIGHTS_FILE, with_statistics(weights_of(network), statistics))
     return folder
