@@ -7,10 +7,9 @@ from transforms.seal import read_key
 from transforms.text.itn import itn_names
 from transforms.text.options import TextOptions
 from transforms.text.profanity import MODES as PROFANITY_MODES
-from transforms.text.profanity import read_words
-from transforms.text.redaction.names import read_names
 from transforms.text.redaction.options import CLASSES, RedactionOptions, parse_classes
 from transforms.text.vocabulary import read_vocabulary
+from transforms.text.word_lists import read_words
 
 
 def add_text_flags(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +117,7 @@ def _redaction(args: argparse.Namespace) -> RedactionOptions | None:
         raise BeamscribeError("--redact_with hash needs a key: --redact_key_file FILE, such as of openssl rand -hex 32")
     return RedactionOptions(
         classes=classes,
-        names=tuple(read_names(args.redact_names)) if args.redact_names else (),
+        names=tuple(read_words(args.redact_names, "name")) if args.redact_names else (),
         region=args.redact_region,
         mode=args.redact_with,
         key=read_key(args.redact_key_file) if args.redact_key_file else None,

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from transforms.seal import derived
@@ -123,9 +123,4 @@ def secrets_of(options: TextOptions) -> talk.FindSecrets | None:
     """What finds the secrets of a talk; None where nothing is hidden."""
     if options.redaction is None:
         return None
-    redaction = options.redaction
-
-    def find_secrets(text: str) -> list[talk.Secret]:
-        return [talk.Secret(start, end, kind, tag) for start, end, kind, tag in secrets(text, redaction)]
-
-    return find_secrets
+    return partial(secrets, options=options.redaction)

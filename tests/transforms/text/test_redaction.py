@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from model.errors import BeamscribeError
 from tests.transforms.text import planted
-from transforms.text.edits import apply_edits, made
-from transforms.text.redaction.names import read_names
+from transforms.text.edits import Replacement, apply_edits, made
 from transforms.text.redaction.options import CLASSES, RedactionOptions, parse_classes
-from transforms.text.redaction.replace import find, redaction_rule, secrets
+from transforms.text.redaction.replace import find, secrets
+from transforms.text.word_lists import read_words
 
 ALL = RedactionOptions(CLASSES, planted.NAMES)
 N_TALKS = 400
 
 
 def redacted(text, options=ALL):
-    return apply_edits(text, made("redact", text, redaction_rule(options)(text)))
+    return apply_edits(text, made("redact", text, [Replacement(s.start, s.end, s.tag) for s in secrets(text, options)]))
 
 
 def is_hidden(talk):
@@ -111,11 +111,11 @@ def test_classes_that_were_not_asked_for_stay():
 def test_hashes_are_equal_for_equal_values_under_one_key_only():
     options = RedactionOptions(CLASSES, mode="hash", key=b"k" * 16)
     spoken = "my card is four one one one one one one one one one one one one one one one"
-    tags = {secrets(text, options)[0][3] for text in (spoken, "4111 1111 1111 1111", "4111-1111-1111-1111")}
+    tags = {secrets(text, options)[0].tag for text in (spoken, "4111 1111 1111 1111", "4111-1111-1111-1111")}
     (tag,) = tags
     assert re.fullmatch(r"\[CARD:[0-9a-f]{12}\]", tag)
     (other,) = secrets(spoken, RedactionOptions(CLASSES, mode="hash", key=b"l" * 16))
-    assert other[3] != tag
+    assert other.tag != tag
 
 
 fragments = st.lists(
@@ -154,9 +154,9 @@ def test_classes_by_name():
 def test_names_of_a_file(tmp_path):
     path = tmp_path / "names"
     path.write_text("Ann  Example # a caller\n\nAnn Example\nBob\n")
-    assert read_names(str(path)) == ["Ann Example", "Bob"]
+    assert read_words(str(path), "name") == ["Ann Example", "Bob"]
     path.write_text("# none\n")
     with pytest.raises(BeamscribeError, match="holds no name"):
-        read_names(str(path))
+        read_words(str(path), "name")
     with pytest.raises(BeamscribeError, match="cannot be read"):
-        read_names(str(tmp_path / "none"))
+        read_words(str(tmp_path / "none"), "name")

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from transforms.text.redaction.found import Found, canonical
-from transforms.text.redaction.tokens import DIGITS, NATO, TEENS, TENS, TIMES, Token
+from transforms.text.redaction.found import Found, canonical, found_in
+from transforms.text.redaction.reading import Reading
+from transforms.text.redaction.tokens import NATO, TIMES, Token
 
 WRITTEN = re.compile(r"(?<![\w.%+'-])[\w.%+'-]{1,64} ?@ ?[\w-]{1,63}(?: ?\. ?[\w-]{1,63}){1,8}")
 # "my email is", and what a recogniser made of an address until its domain, which it gets right
@@ -33,17 +34,15 @@ STOPS = frozenset(
 )
 
 
-def emails(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
+def emails(reading: Reading) -> Iterator[Found]:
     """All addresses, those in written form first."""
-    for match in WRITTEN.finditer(text):
-        yield Found(match.start(), match.end(), "email", canonical(match[0]))
-    for match in RUN_TOGETHER.finditer(text):
-        yield Found(match.start(), match.end(), "email", canonical(match[0]))
-    for match in ANNOUNCED_TEXT.finditer(text):
-        yield Found(match.start(1), match.end(1), "email", canonical(match[1]))
+    text, tokens = reading.text, reading.tokens
+    for pattern in (WRITTEN, RUN_TOGETHER, ANNOUNCED_TEXT):
+        for match in pattern.finditer(text):
+            yield found_in(text, *match.span(match.lastindex or 0), "email")
     for at, token in enumerate(tokens):
         if token.word in ("at", "@") and (end := _domain_end(tokens, at + 1)):
-            start = _name_start(text, tokens, at)
+            start = _name_start(tokens, at)
             if start < at:
                 said = "".join(_written(t) for t in tokens[start:end])
                 yield Found(tokens[start].start, tokens[end - 1].end, "email", canonical(said))
@@ -78,7 +77,7 @@ def _ending_end(tokens: Sequence[Token], at: int) -> int:
     return at + 1 if at < len(tokens) and tokens[at].word in COUNTRIES else at
 
 
-def _name_start(text: str, tokens: Sequence[Token], at: int) -> int:
+def _name_start(tokens: Sequence[Token], at: int) -> int:
     """The token at which the name before "at" begins."""
     start = at
     n_words = 0
@@ -101,15 +100,8 @@ def _name_start(text: str, tokens: Sequence[Token], at: int) -> int:
 
 def _is_spelled(token: Token) -> bool:
     """Whether it is one letter or digit of a name that is spelled, or a number in it."""
-    word = token.word
-    return (
-        (len(word) == 1 and word.isalnum())
-        or word in DIGITS
-        or word in TEENS
-        or word in TENS
-        or word in TIMES
-        or (word in NATO or word.isdecimal())
-    )
+    is_letter = len(token.word) == 1 and token.is_word
+    return is_letter or token.is_number or token.word in TIMES or token.word in NATO
 
 
 def _is_announced(tokens: Sequence[Token], at: int) -> bool:
