@@ -159,6 +159,8 @@ def test_correction_that_fails_leaves_the_tables_as_they_were(tmp_path, monkeypa
     assert "the tables are as they were" in capsys.readouterr().err
     assert {name: table(output, name) for name in before} == before
     assert run("correct", tmp_path / "none") == 2
+    assert "holds no transcripts; name the --output" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
