@@ -4,7 +4,7 @@ import argparse
 
 from model.errors import BeamscribeError
 from transforms.seal import read_key
-from transforms.text.itn import itn_names
+from transforms.text.itn import itn_names, parse_names
 from transforms.text.options import TextOptions
 from transforms.text.profanity import MODES as PROFANITY_MODES
 from transforms.text.redaction.options import CLASSES, RedactionOptions, parse_classes
@@ -92,10 +92,7 @@ def text_options(args: argparse.Namespace) -> TextOptions:
 def _itn(args: argparse.Namespace) -> tuple[str, ...]:
     if args.itn_rules is None:
         return itn_names() if args.itn == "on" else ()
-    names = tuple(name.strip() for name in args.itn_rules.split(","))
-    if unknown := [name for name in names if name not in itn_names()]:
-        raise BeamscribeError(f"--itn_rules {unknown[0]}: there is no such rule; give some of {','.join(itn_names())}")
-    return tuple(name for name in itn_names() if name in names)
+    return parse_names(args.itn_rules)
 
 
 def _redaction(args: argparse.Namespace) -> RedactionOptions | None:

@@ -45,6 +45,8 @@ CARD_DIGITS = range(19, 12, -1)
 CARD_STARTS = "23456"
 # of which nobody reads out as many but of a card, whether or not its check digit was heard right
 MANY_DIGITS, ANNOUNCED_DIGITS = 13, 10
+# country and check digits
+IBAN_START = re.compile(r"[a-z]{2}\d{2}")
 IBAN_LENGTHS = range(34, 14, -1)
 ACCOUNT_DIGITS = range(6, 18)
 PHONE_DIGITS = range(7, 16)
@@ -81,7 +83,7 @@ def ibans(reading: Reading) -> Iterator[Found]:
         if length := next((n for n in range(len(match[0]), 14, -1) if _is_iban(canonical(match[0][:n]))), None):
             yield found_in(reading.text, match.start(), match.start() + length, "iban")
     for run in reading.letter_runs:
-        part = _first(run, IBAN_LENGTHS, lambda value: value[:2].isalpha() and _is_iban(value))
+        part = _first(run, IBAN_LENGTHS, lambda value: IBAN_START.match(value) is not None and _is_iban(value))
         if part is not None:
             yield reading.found(part, "iban")
         elif re.search(r"[a-z]{2}\d{2}\w{10}", run.value) and ACCOUNT.search(reading.before(run)):
