@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from transforms.text.redaction.found import Found, found_in
 from transforms.text.redaction.reading import Reading
-from transforms.text.redaction.tokens import HESITATIONS, Token
+from transforms.text.redaction.tokens import HESITATIONS, TIMES, Token
 
 BIRTH = re.compile(r"\b(?:born|birth|birth ?day|birth ?date|d\.? ?o\.? ?b)\b", re.IGNORECASE)
 MONTHS = frozenset(
@@ -18,7 +18,7 @@ ORDINALS = frozenset(
     "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth st nd rd th".split()
 )
 # between the parts of a date
-JOINTS = frozenset(("of", "the", "in", "year", "hundred", "thousand", "/", "-", ".", ",", "slash", "'", "’"))
+JOINTS = frozenset(("of", "the", "in", "year", "hundred", "thousand", "/", "-", ".", ",", "slash", "'", "’", *TIMES))
 # tokens between the word and the date
 MAX_BETWEEN = 8
 
@@ -41,7 +41,7 @@ def dates_of_birth(reading: Reading) -> Iterator[Found]:
 
 
 def _found(text: str, tokens: Sequence[Token], first: int, last: int) -> Found:
-    if first and tokens[first - 1].word == "the":
+    if first and (tokens[first - 1].word == "the" or tokens[first - 1].word in TIMES):
         first -= 1
     return found_in(text, tokens[first].start, tokens[last - 1].end, "date_of_birth")
 

@@ -5,7 +5,7 @@ misheard breaks both, by the words before it that announce it.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 import phonenumbers
@@ -40,9 +40,9 @@ CALL = re.compile(
     r"fax)\b",
     re.IGNORECASE,
 )
-# digits of a card (ISO/IEC 7812); the first one says who issues it, and people's cards begin with these
-CARD_DIGITS = range(19, 12, -1)
-CARD_STARTS = "23456"
+# first digits of people's cards, which say who issues them, and how many there are (ISO/IEC 7812); in 13 digits of a
+# longer number, of which there are cards too, Luhn's check digit is right by chance too often
+CARD_DIGITS = {"3": 15, "2": 16, "4": 16, "5": 16, "6": 16}
 # of which nobody reads out as many but of a card, whether or not its check digit was heard right
 MANY_DIGITS, ANNOUNCED_DIGITS = 13, 10
 # country and check digits
@@ -70,11 +70,15 @@ def cards(reading: Reading) -> Iterator[Found]:
     for run in reading.digit_runs:
         if _counts(run):
             continue
-        part = _first(run, CARD_DIGITS, lambda digits: digits[0] in CARD_STARTS and luhn.is_valid(digits))
+        part = _first(run, (16, 15), _is_card)
         if part is not None:
             yield reading.found(part, "card")
         elif len(run.value) >= MANY_DIGITS and not _are_years(run):
             yield reading.found(run, "card")
+
+
+def _is_card(digits: str) -> bool:
+    return CARD_DIGITS.get(digits[0]) == len(digits) and luhn.is_valid(digits)
 
 
 def ibans(reading: Reading) -> Iterator[Found]:
@@ -140,7 +144,7 @@ def _is_phone(digits: str, region: str) -> bool:
     return False
 
 
-def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None:
+def _first(run: Run, lengths: Iterable[int], holds: Callable[[str], bool]) -> Run | None:
     """The longest part of a run, cut between what was said, that holds; the first of several."""
     value, ends = run.value, run.ends
     starts = [0, *ends[:-1]]

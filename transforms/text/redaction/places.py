@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from transforms.text.redaction.found import Found, found_in
 from transforms.text.redaction.reading import Reading
-from transforms.text.redaction.tokens import Token
+from transforms.text.redaction.tokens import TIMES, Token
 
 STREETS = frozenset(
     "street st road rd avenue ave lane ln drive dr court ct boulevard blvd way place pl square sq terrace close "
@@ -22,8 +22,18 @@ FUNCTION_WORDS = frozenset(
 )
 MAX_NAME_WORDS = 4
 POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")
+# the last words of their names
+STATES = (
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois "
+    "indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
+    "montana nebraska nevada hampshire jersey mexico york carolina dakota ohio oklahoma oregon pennsylvania island "
+    "tennessee texas utah vermont virginia washington wisconsin wyoming columbia"
+)
 # city, state and code after a street: ", Springfield, IL 62704"
-TAIL = re.compile(r"(?:,? (?:[A-Z][a-z]+ ?){1,3},? (?:[A-Z]{2}|[A-Z][a-z]+),? \d{5}(?:-\d{4})?)")
+TAIL = re.compile(
+    rf",? (?:[A-Z][a-z]+ ?){{1,3}},? (?:[A-Z]{{2}}|[A-Z][a-z]+),? \d{{5}}(?:-\d{{4}})?|"
+    rf"(?i:,? (?:[a-z]+ ?){{1,4}},? (?:{'|'.join(STATES.split())}),? \d{{5}}(?:-\d{{4}})?)"
+)
 ZIP = re.compile(r"\b(?:zip|postal|post)(?: ?code)?(?: is)?:? (\d{5}(?:-\d{4})?)\b", re.IGNORECASE)
 
 
@@ -65,7 +75,7 @@ def _is_number(token: Token) -> bool:
 
 
 def _first_of_number(tokens: Sequence[Token], at: int) -> int:
-    while at > 0 and (_is_number(tokens[at - 1]) or (tokens[at - 1].text == "-" and at > 1)):
+    while at > 0 and (_is_number(before := tokens[at - 1]) or before.word in TIMES or (before.text == "-" and at > 1)):
         at -= 1
     return at
 

@@ -24,7 +24,7 @@ MAX_LETTERS = 6
 # signs that may stand between the digits of a number
 JOINTS = frozenset("-–—.,/()+_…")
 # what a recogniser may write for a digit, or between two
-GAPS = frozenset(("for", "to", "too", "or"))
+GAPS = frozenset(("for", "fore", "to", "too", "or", "won", "ate", *TIMES))
 
 
 @dataclass(frozen=True)
