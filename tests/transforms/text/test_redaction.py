@@ -87,6 +87,7 @@ def test_references_of_real_speech_stay(speech):
         ("D.O.B. seven double two forty", "D.O.B. [DATE_OF_BIRTH]"),
         ("We live at 221B Baker Street", "We live at [ADDRESS]"),
         ("it's at double four oh Maple Road, springfield, ohio 43215", "it's at [ADDRESS]"),
+        ("it's 20 maple road, new york, new york 10001", "it's [ADDRESS]"),
         ("SW1A 1AA", "[ADDRESS]"),
         ("ann example's dog", "[NAME]'s dog"),
         ("S-I-O-B-H-A-N M-U-R-P-H-Y", "[NAME]"),
@@ -109,6 +110,8 @@ def test_each_class_in_words_and_figures(text, expected):
         "He was at home at four or five.",
         "We laughed at first. Net sales were up.",
         "Look at the dot com boom, at this dot com.",
+        "It was at some point in time.",
+        "He aimed at the red dot in the middle.",
         "Find us online at example dot com, or see more at example dot org.",
     ],
 )

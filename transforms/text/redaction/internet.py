@@ -28,7 +28,7 @@ COUNTRIES = frozenset(("uk", "au"))
 DOTS = frozenset((".", "dot", "period", "point"))
 JOINTS = frozenset((*DOTS, "_", "-", "+", "underscore", "dash", "hyphen", "minus", "plus", "score"))
 ANNOUNCED = frozenset(("email", "mail", "e-mail", "address", "emails"))
-# before "dot" these are no domain: "look at the dot"
+# with these a domain begins seldom: "at the dot com boom", "at the red dot in the middle"
 ARTICLES = frozenset(("a", "the", "this", "that"))
 # between the parts, or between the letters of what is spelled
 PAUSES = frozenset((",", "uh", "um", "uhm", "er", "erm", "ah", "eh"))
@@ -68,9 +68,9 @@ def _domain_end(tokens: Sequence[Token], at: int) -> int | None:
         token = tokens[at]
         if token.word in DOTS and at > first:
             ending = _after_pauses(tokens, at + 1)
-            is_word = at == first + 1 and tokens[first].word in ARTICLES
-            if ending < len(tokens) and not is_word and _is_ending(token, tokens[ending]):
-                return _ending_end(tokens, ending + 1)
+            if ending < len(tokens) and _is_ending(token, tokens[ending]):
+                is_domain = tokens[first].word not in ARTICLES or (at > first + 1 and tokens[ending].word in GENERIC)
+                return _ending_end(tokens, ending + 1) if is_domain else None
         elif not (token.is_word or token.word[0].isdecimal() or token.word in JOINTS or token.word in PAUSES):
             break
         at += 1
@@ -84,9 +84,9 @@ def _after_pauses(tokens: Sequence[Token], at: int) -> int:
 
 
 def _is_ending(dot: Token, ending: Token) -> bool:
-    """Whether a dot and a word end a domain: a stop, a space and "in" or "Net" may be between two sentences."""
-    is_joined = dot.text != "." or ending.start == dot.end
-    return ending.word in ENDINGS and (is_joined or (ending.word in GENERIC and not ending.text.istitle()))
+    """Whether a dot and a word end a domain, not a sentence, and are not "at some point in"."""
+    is_sure = dot.word == "dot" or (dot.text == "." and ending.start == dot.end)
+    return ending.word in ENDINGS and (is_sure or (ending.word in GENERIC and not ending.text.istitle()))
 
 
 def _ending_end(tokens: Sequence[Token], at: int) -> int:

@@ -40,8 +40,8 @@ CALL = re.compile(
     r"fax)\b",
     re.IGNORECASE,
 )
-# first digits of people's cards, which say who issues them, and how many there are (ISO/IEC 7812); in 13 digits of a
-# longer number, of which there are cards too, Luhn's check digit is right by chance too often
+# how many digits cards have, by the first one, which says who issues them (ISO/IEC 7812). There are others of 13 to 19;
+# but in a part of a longer number their check digit is right by chance, so that these go whole or not at all
 CARD_DIGITS = {"3": 15, "2": 16, "4": 16, "5": 16, "6": 16}
 # of which nobody reads out as many but of a card, whether or not its check digit was heard right
 MANY_DIGITS, ANNOUNCED_DIGITS = 13, 10

@@ -32,7 +32,7 @@ STATES = (
 # city, state and code after a street: ", Springfield, IL 62704"
 TAIL = re.compile(
     rf",? (?:[A-Z][a-z]+ ?){{1,3}},? (?:[A-Z]{{2}}|[A-Z][a-z]+),? \d{{5}}(?:-\d{{4}})?|"
-    rf"(?i:,? (?:[a-z]+ ?){{1,4}},? (?:{'|'.join(STATES.split())}),? \d{{5}}(?:-\d{{4}})?)"
+    rf"(?i:,? [a-z]+(?: [a-z]+){{0,3}},? (?:[a-z]+ )?(?:{'|'.join(STATES.split())}),? \d{{5}}(?:-\d{{4}})?)"
 )
 ZIP = re.compile(r"\b(?:zip|postal|post)(?: ?code)?(?: is)?:? (\d{5}(?:-\d{4})?)\b", re.IGNORECASE)
 
