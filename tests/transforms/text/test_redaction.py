@@ -77,6 +77,7 @@ def test_references_of_real_speech_stay(speech):
         ("j dot doe at north wind dot org", "[EMAIL]"),
         ("mail me at jane.doe@example.co.uk.", "mail me at [EMAIL]."),
         ("My email is hardware. Maybe let an example.com. I am", "My email is [EMAIL]. I am"),
+        ("You can write to harbor.com or at maple.com. Thanks.", "You can write to [EMAIL]. Thanks."),
         ("My e-mail address is harber.maypullatexample.com, thanks", "My e-mail address is [EMAIL], thanks"),
         ("my card numbers for 111, 111, 111, 111, 111, 111, thank you", "my card numbers for [CARD], thank you"),
         ("my email is jane doe at example dot com", "my email is [EMAIL]"),

@@ -10,11 +10,13 @@ from transforms.text.redaction.tokens import NATO, TIMES, Token
 WRITTEN = re.compile(r"(?<![\w.%+'-])[\w.%+'-]{1,64} ?@ ?[\w-]{1,63}(?: ?\. ?[\w-]{1,63}){1,8}")
 # how a dot is written and said
 DOT = r"(?:\.|,?\s+(?:dot|\.),?\s+)"
-# "my email is", and what a recogniser made of an address until its domain, which it gets right
+DOMAIN = rf"[\w-]{{1,63}}{DOT}(?:com|org|net|edu|gov|io|co{DOT}?(?:uk)?)"
+# "my email is", and what a recogniser made of an address until its domain, which it gets right; of the name it
+# may make a domain too, as of "harbor dot copper at maple.com" it made "harbor.com or at maple.com"
 ANNOUNCED_TEXT = re.compile(
     r"\b(?:e-?mails?(?: address(?:es)?(?:,? (?:is|it's|was|are))?|,? (?:is|it's|was|are|in))|"
     r"(?:write|right|send(?: it| that| them| this)?|e-?mail(?: me| us| him| her| them)?) (?:to|at))[:,]?\s+"
-    rf"(.{{0,70}}?[\w-]{{1,63}}{DOT}(?:com|org|net|edu|gov|io|co{DOT}?(?:uk)?))\b",
+    rf"(.{{0,70}}?{DOMAIN}(?:,? (?:or |and )?at {DOMAIN})?)\b",
     re.IGNORECASE | re.DOTALL,
 )
 # name and domain as one word: "janeatexample.com"
