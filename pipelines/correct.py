@@ -71,20 +71,25 @@ def correct_options(argv: Sequence[str]) -> CorrectOptions:
     return CorrectOptions(args.tables, text_options(args), flags)
 
 
-def find_parts(output: str, correction: Correction) -> list[OldPart]:
-    """The parts whose rows other rules would change. Raises BeamscribeError where there are no tables."""
-    folder = storage.join(output, "transcripts")
+def check_tables(output: str) -> None:
+    """Raises BeamscribeError where there are no tables, or only such as cannot be read."""
     try:
-        found = [info.path.removeprefix(folder + "/") for info in table_parts(output, "transcripts")]
+        # any of them: a commit that was interrupted, and will be ended, makes transcripts visible last
+        is_there = any(table_parts(output, table) for table in TALKED)
     except OSError as error:
         raise BeamscribeError(f"{output} cannot be read ({error}); check path, rights and credentials") from error
-    if not found:
+    if not is_there:
         raise BeamscribeError(f"{output} holds no transcripts; name the --output of beamscribe transcribe")
+
+
+def find_parts(output: str, correction: Correction) -> list[OldPart]:
+    """The parts whose rows other rules would change."""
+    folder = storage.join(output, "transcripts")
     due: list[OldPart] = []
-    for part in found:
-        keys = set(read_column(storage.join(folder, part), "config_hash"))
+    for info in table_parts(output, "transcripts"):
+        keys = set(read_column(info.path, "config_hash"))
         if any(correction.key(key) != key for key in keys):
-            due.append(OldPart(len(due), part_paths(output, part)))
+            due.append(OldPart(len(due), part_paths(output, info.path.removeprefix(folder + "/"))))
     return due
 
 
@@ -183,8 +188,7 @@ def command(argv: Sequence[str]) -> int:
     started_at = datetime.now(UTC)
     options = correct_options(argv)
     output = storage.normalise(options.tables)
-    if not any(storage.is_folder(storage.join(output, table)) for table in TALKED):
-        raise BeamscribeError(f"{options.tables} holds no transcripts; name the --output of beamscribe transcribe")
+    check_tables(output)
     with claimed(output) as held:
         try:
             receipt = execute(options, output, started_at, held)

@@ -4,13 +4,12 @@ import argparse
 
 from model.errors import BeamscribeError
 from transforms.seal import read_key
-from transforms.text.itn import itn_names
+from transforms.text.itn import itn_names, parse_names
 from transforms.text.options import TextOptions
 from transforms.text.profanity import MODES as PROFANITY_MODES
-from transforms.text.profanity import read_words
-from transforms.text.redaction.names import read_names
 from transforms.text.redaction.options import CLASSES, RedactionOptions, parse_classes
 from transforms.text.vocabulary import read_vocabulary
+from transforms.text.word_lists import read_words
 
 
 def add_text_flags(parser: argparse.ArgumentParser) -> None:
@@ -93,10 +92,7 @@ def text_options(args: argparse.Namespace) -> TextOptions:
 def _itn(args: argparse.Namespace) -> tuple[str, ...]:
     if args.itn_rules is None:
         return itn_names() if args.itn == "on" else ()
-    names = tuple(name.strip() for name in args.itn_rules.split(","))
-    if unknown := [name for name in names if name not in itn_names()]:
-        raise BeamscribeError(f"--itn_rules {unknown[0]}: there is no such rule; give some of {','.join(itn_names())}")
-    return tuple(name for name in itn_names() if name in names)
+    return parse_names(args.itn_rules)
 
 
 def _redaction(args: argparse.Namespace) -> RedactionOptions | None:
@@ -118,7 +114,7 @@ def _redaction(args: argparse.Namespace) -> RedactionOptions | None:
         raise BeamscribeError("--redact_with hash needs a key: --redact_key_file FILE, such as of openssl rand -hex 32")
     return RedactionOptions(
         classes=classes,
-        names=tuple(read_names(args.redact_names)) if args.redact_names else (),
+        names=tuple(read_words(args.redact_names, "name")) if args.redact_names else (),
         region=args.redact_region,
         mode=args.redact_with,
         key=read_key(args.redact_key_file) if args.redact_key_file else None,

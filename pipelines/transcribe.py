@@ -35,7 +35,7 @@ from transforms.commit import PartOf, claimed, commit, stage_table
 from transforms.history import read_history
 from transforms.lease import Lease
 from transforms.listen import DivideIntoStretches, FindSpeech, ListenOptions
-from transforms.mute import FindMutings, MuteAudio
+from transforms.mute import MuteAudio
 from transforms.parts import AssemblePart, Receipt, by_shard, read_receipts, staged_uris, total
 from transforms.plan_files import PlanFile, in_ranges, write_plan
 from transforms.read_items import ReadItems
@@ -125,15 +125,15 @@ def build(
         | "ByPart" >> beam.FlatMap(by_shard)
         | "GatherByPart" >> beam.GroupByKey()
     )
-    gathered | "AssemblePart" >> beam.ParDo(AssemblePart(parts, provenance, plan, store, site))
+    assemble = AssemblePart(parts, provenance, plan, store, site, finds_mutings=bool(options.redact_audio))
+    assembled = gathered | "AssemblePart" >> beam.ParDo(assemble).with_outputs(AssemblePart.MUTINGS, main="shards")
     if shown := unredacted(job, parts):
         plain = replace(provenance, text=replace(options.text, redaction=None))
         gathered | "AssembleUnredacted" >> beam.ParDo(AssemblePart(shown, plain, plan, store, site))
     if options.redact_audio:
         folder = storage.normalise(options.redact_audio)
         (
-            gathered
-            | "FindMutings" >> beam.ParDo(FindMutings(provenance, plan, store, site))
+            assembled[AssemblePart.MUTINGS]
             | "SpreadMutings" >> beam.Reshuffle()
             | "MuteAudio" >> beam.ParDo(MuteAudio(folder, options.asset_timeout_s, site))
         )

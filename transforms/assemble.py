@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from model.recognizer import Hypothesis
 from transforms.failures import failure_row, timestamp
@@ -14,8 +13,8 @@ from transforms.levels import mean_between, noise_of, snr_db, to_db
 from transforms.pieces import Piece, pieces
 from transforms.recognized import RecognizedWindow
 from transforms.rows import FailureRow, SegmentRow, TranscriptRow, WordRow
-from transforms.text.options import TextOptions, rules_of, secrets_of
-from transforms.text.talk import Said, Written, write
+from transforms.text.options import TextOptions, write
+from transforms.text.talk import Said, Written
 from transforms.text.words import PlacedWord
 from transforms.windows import spans_samples, to_asset_s
 
@@ -134,13 +133,16 @@ def _segments(
             talk.append(Said(piece.raw_text, piece.edits, tuple(words), window.hypothesis.language))
     rows: list[SegmentRow] = []
     word_rows: list[WordRow] = []
-    written = write(talk, partial(rules_of, provenance.text), secrets_of(provenance.text))
-    for (window, piece), text in zip(found, written, strict=True):
+    for (window, piece), text in zip(found, write(talk, provenance.text), strict=True):
         rows.append(_segment(heard, track, window, piece, text, provenance, rows))
-        for index, word in enumerate(text.words):
-            key = (rows[-1].uri, rows[-1].channel, rows[-1].segment_index, index)
-            word_rows.append(WordRow(*key, word.start_s, word.end_s, word.word, word.probability))
+        word_rows += words_of_segment(rows[-1], text.words)
     return rows, word_rows
+
+
+def words_of_segment(segment: SegmentRow, words: Sequence[PlacedWord]) -> list[WordRow]:
+    """The rows of the words of a segment."""
+    key = (segment.uri, segment.channel, segment.segment_index)
+    return [WordRow(*key, index, w.start_s, w.end_s, w.word, w.probability) for index, w in enumerate(words)]
 
 
 def _segment(

@@ -14,13 +14,10 @@ import soundfile
 
 from model.recognizer import SAMPLE_RATE_HZ
 from transforms import storage
-from transforms.assemble import AssetRows, Provenance
+from transforms.assemble import AssetRows
 from transforms.assets import WorkItem, work_item
 from transforms.decoder import DecodedFile, DecodeFailedError, Decoder
 from transforms.file_names import file_name
-from transforms.parts import assemble_records
-from transforms.plan_files import PlanFile
-from transforms.results import ResultStore, StagedFile, read_staged
 from transforms.rows import SegmentRow, WordRow
 from transforms.site import Site
 from transforms.text.talk import REDACTED, TAG
@@ -110,27 +107,6 @@ def _side_by_side(channels: Sequence[BinaryIO]) -> Iterator[np.ndarray]:
     while any(read := [channel.read(BLOCK_SAMPLES * 2) for channel in channels]):
         longest = max(map(len, read))
         yield np.stack([np.frombuffer(data.ljust(longest, b"\0"), np.int16) for data in read], axis=1)
-
-
-class FindMutings(beam.DoFn):
-    """What is to be silent, for every asset of a shard. Elements are (shard, the files that hold its results)."""
-
-    def __init__(self, provenance: Provenance, plan: PlanFile, store: ResultStore, site: Site) -> None:
-        self._provenance = provenance
-        self._plan = plan
-        self._store = store
-        self._site = site
-
-    def setup(self) -> None:
-        self._site.enter()
-
-    def process(self, element: tuple[int, Iterable[StagedFile]]) -> Iterator[Muting]:
-        shard, files = element
-        items = {item.key: item for item in self._plan.items_of(shard)}
-        for key, records in read_staged(self._store, files, items).items():
-            rows = assemble_records(items[key], records, self._provenance)
-            if rows and rows.transcripts:
-                yield muting_of(items[key], rows)
 
 
 class MuteAudio(beam.DoFn):

@@ -13,6 +13,7 @@ from transforms import storage
 from transforms.assemble import AssetRows, Provenance, assemble
 from transforms.assets import WorkItem
 from transforms.commit import PartOf, stage_file
+from transforms.mute import muting_of
 from transforms.plan_files import PlanFile
 from transforms.results import Record, ResultStore, StagedFile, heard_of, read_staged, window_of
 from transforms.site import Site
@@ -90,36 +91,49 @@ def total(receipts: Iterable[R], kind: type[R]) -> R:
 class AssemblePart(beam.DoFn):
     """Assembles all assets of a shard, writes their rows, sorted, and then its receipt.
 
-    Elements are (shard, the files that hold its results). A retry writes the same files again.
+    Elements are (shard, the files that hold its results). A retry writes the same files again. What of each asset is
+    to be silent goes to MUTINGS, where that is asked for.
     """
 
-    def __init__(self, parts: PartOf, provenance: Provenance, plan: PlanFile, store: ResultStore, site: Site) -> None:
+    MUTINGS = "mutings"
+
+    def __init__(
+        self,
+        parts: PartOf,
+        provenance: Provenance,
+        plan: PlanFile,
+        store: ResultStore,
+        site: Site,
+        finds_mutings: bool = False,
+    ) -> None:
         self._parts = parts
         self._provenance = provenance
         self._plan = plan
         self._store = store
         self._site = site
+        self._finds_mutings = finds_mutings
 
     def setup(self) -> None:
         self._site.enter()
 
-    def process(self, element: tuple[int, Iterable[StagedFile]]) -> Iterator[int]:
+    def process(self, element: tuple[int, Iterable[StagedFile]]) -> Iterator[int | beam.pvalue.TaggedOutput]:
         shard, files = element
         items = {item.key: item for item in self._plan.items_of(shard)}
         results = read_staged(self._store, files, items)
         part = PartWriter(self._parts, shard)
-        ordered = sorted(items.values(), key=_uri)
-        receipt = total((self._added(part, item, results.pop(item.key, [])) for item in ordered), Receipt)
+        receipts: list[Receipt] = []
+        for item in sorted(items.values(), key=_uri):
+            rows = assemble_records(item, results.pop(item.key, []), self._provenance)
+            if rows is None:
+                receipts.append(Receipt(unfinished=1))
+                continue
+            part.add(rows)
+            receipts.append(receipt_of(rows))
+            if self._finds_mutings and rows.transcripts:
+                yield beam.pvalue.TaggedOutput(self.MUTINGS, muting_of(item, rows))
         part.close()
-        write_receipt(self._parts, shard, receipt)
+        write_receipt(self._parts, shard, total(receipts, Receipt))
         yield shard
-
-    def _added(self, part: "PartWriter", item: WorkItem, records: Sequence[Record]) -> Receipt:
-        rows = assemble_records(item, records, self._provenance)
-        if rows is None:
-            return Receipt(unfinished=1)
-        part.add(rows)
-        return receipt_of(rows)
 
 
 def _uri(item: WorkItem) -> str:

@@ -1,6 +1,6 @@
 """From a recognised window to pieces of text: what the rules take away, and what nobody wrote down, made visible."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from model.recognizer import Hypothesis, TimedText
@@ -16,7 +16,7 @@ from transforms.guards import (
 )
 from transforms.loops import repeats_cut
 from transforms.text.edits import Edit, apply_edits
-from transforms.text.words import PlacedWord
+from transforms.text.words import PlacedWord, placed
 
 # set by the second pass where a repetition was heard again in each part of the window alone
 REPEATED_SPEECH = "repeated_speech"
@@ -108,15 +108,6 @@ def _cut(segment: TimedText, ranges: Sequence[tuple[int, int]], rule: str, flags
         if start < end:
             edits.append(Edit(rule, start, end, text[start:end], ""))
             text = apply_edits(text, edits[-1:])
-    kept = tuple(word for word in _placed(segment) if not any(a <= word.start < b for a, b in ranges))
+    words = placed(segment.text, segment.words)
+    kept = tuple(word for word in words if not any(a <= word.start < b for a, b in ranges))
     return Piece(segment.start_s, segment.end_s, text, segment.text, tuple(edits), tuple(flags), kept)
-
-
-def _placed(segment: TimedText) -> Iterator[PlacedWord]:
-    """Each word, in its place in the text; words come in order and make up the text."""
-    at = 0
-    for timed in segment.words:
-        at = max(at, segment.text.find(timed.word, at))
-        end = min(at + len(timed.word), len(segment.text))
-        yield PlacedWord(min(at, end), end, timed.word, timed.start_s, timed.end_s, timed.probability)
-        at = end

@@ -4,14 +4,13 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import partial
 from itertools import groupby
 from typing import Any
 
 import apache_beam as beam
 
 from transforms import storage
-from transforms.assemble import EMPTIED, AssetRows
+from transforms.assemble import EMPTIED, AssetRows, words_of_segment
 from transforms.assets import channel_order
 from transforms.commit import PartOf
 from transforms.parts import PartWriter, Receipt, receipt_of, total, write_receipt
@@ -20,8 +19,7 @@ from transforms.rows import TABLES, SegmentRow, TranscriptRow, WordRow
 from transforms.site import Site
 from transforms.spoken import read_rows
 from transforms.text.again import said_again
-from transforms.text.options import TEXT_RULES, TextOptions, rules_of, secrets_of
-from transforms.text.talk import write
+from transforms.text.options import TEXT_RULES, TextOptions, write
 
 TALKED = ("transcripts", "segments", "words")
 
@@ -72,7 +70,7 @@ def _talk(
 ) -> tuple[list[SegmentRow], list[WordRow]]:
     """The segments of a channel, and their words."""
     again = [said_again(row, words_of.get((row["channel"], row["segment_index"]), ()), TEXT_RULES) for row in segments]
-    written = write([said for said, _ in again], partial(rules_of, correction.text), secrets_of(correction.text))
+    written = write([said for said, _ in again], correction.text)
     segment_rows, word_rows = [], []
     for row, (_, left), new in zip(segments, again, written, strict=True):
         emptied = {EMPTIED} if left and not new.text else set()
@@ -83,13 +81,11 @@ def _talk(
                 text=new.text,
                 raw_text=new.raw_text,
                 edits=[asdict(edit) for edit in new.edits],
-                flags=sorted({*row["flags"], *emptied} - ({EMPTIED} - emptied)),
+                flags=sorted({*row["flags"]} - {EMPTIED} | emptied),
                 run_id=correction.run_id,
             )
         )
-        for index, word in enumerate(new.words):
-            key = (segment.uri, segment.channel, segment.segment_index, index)
-            word_rows.append(WordRow(*key, word.start_s, word.end_s, word.word, word.probability))
+        word_rows += words_of_segment(segment, new.words)
     return segment_rows, word_rows
 
 

@@ -14,7 +14,7 @@ from pipelines import correct
 from pipelines import transcribe as main_job
 from pipelines.cli import main
 from tests.conftest import REPOSITORY, missing
-from transforms import mute, parts
+from transforms import parts
 from transforms.results import ResultStore
 from transforms.text.edits import Edit, apply_edits
 from transforms.text.redaction.options import CLASSES, RedactionOptions
@@ -159,6 +159,8 @@ def test_correction_that_fails_leaves_the_tables_as_they_were(tmp_path, monkeypa
     assert "the tables are as they were" in capsys.readouterr().err
     assert {name: table(output, name) for name in before} == before
     assert run("correct", tmp_path / "none") == 2
+    assert "holds no transcripts; name the --output" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
@@ -191,14 +193,24 @@ def test_recording_that_is_gone_when_its_copy_is_due_costs_the_copy(talks, tmp_p
     clips.mkdir()
     shutil.copy(talks / "phone.wav", clips)
 
+    def assemble(*args):
+        assembled.append(real_assemble(*args))
+        return assembled[-1]
+
     def gone(item, rows):
+        muted.append(rows)
         (clips / "phone.wav").unlink(missing_ok=True)
         return real(item, rows)
 
-    real = mute.muting_of
-    monkeypatch.setattr(mute, "muting_of", gone)
-    assert parts.assemble_records is mute.assemble_records
+    assembled, muted = [], []
+    real_assemble, real = parts.assemble_records, parts.muting_of
+    monkeypatch.setattr(parts, "assemble_records", assemble)
+    monkeypatch.setattr(parts, "muting_of", gone)
     flags = ["--input", clips, "--output", tmp_path / "out", "--redact", "all", "--redact_audio", tmp_path / "audio"]
     assert run("transcribe", *flags, *QUICK) == 0
     assert "there is no muted copy of it" in caplog.text
+    # the rows of the tables themselves say what is silent
+    (rows,) = muted
+    assert len(assembled) == 1
+    assert rows is assembled[0]
     assert "[PHONE]" in table(tmp_path / "out", "transcripts")[0]["text"]

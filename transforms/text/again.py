@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from transforms.text.edits import Edit
+from model.recognizer import TimedWord
+from transforms.text.edits import Edit, apply_edits
 from transforms.text.talk import REDACTED, Said, Secret
-from transforms.text.words import PlacedWord, before_edits
+from transforms.text.words import PlacedWord, before_edits, placed
 
 
 def said_again(
@@ -21,21 +22,12 @@ def said_again(
     cuts = [edit for edit in edits if edit.rule not in text_rules and edit not in marks]
     hidden = tuple(Secret(e.start, e.end, e.rule.removeprefix(REDACTED + "_"), e.after) for e in marks)
     raw_text = segment["raw_text"]
-    placed = tuple(
-        replace(word, word=raw_text[word.start : word.end].strip() or word.word)
-        for word in before_edits(_placed(segment["text"], words), edits)
-    )
-    left = raw_text
-    for cut in cuts:
-        left = left[: cut.start] + left[cut.end :]
-    return Said(raw_text, tuple(cuts), placed, segment["language"], hidden), left
+    timed = [TimedWord(row["word"], row["start_s"], row["end_s"], row["probability"]) for row in words]
+    before = tuple(_before(word, edits, raw_text) for word in placed(segment["text"], timed))
+    return Said(raw_text, tuple(cuts), before, segment["language"], hidden), apply_edits(raw_text, cuts)
 
 
-def _placed(text: str, words: Iterable[Mapping[str, Any]]) -> Sequence[PlacedWord]:
-    placed, at = [], 0
-    for row in words:
-        at = max(at, text.find(row["word"], at))
-        end = min(at + len(row["word"]), len(text))
-        placed.append(PlacedWord(min(at, end), end, row["word"], row["start_s"], row["end_s"], row["probability"]))
-        at = end
-    return placed
+def _before(word: PlacedWord, edits: Sequence[Edit], raw_text: str) -> PlacedWord:
+    """A word of a text as it was before the edits."""
+    start, end = before_edits(edits, word.start, word.end)
+    return replace(word, start=start, end=end, word=raw_text[start:end].strip() or word.word)

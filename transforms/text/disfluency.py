@@ -1,17 +1,13 @@
-"""Disfluencies of spoken English: fillers, false starts and words said twice, each by a rule that a user may choose.
+"""Disfluencies of spoken English: fillers, false starts and words said twice, each by a rule.
 
 The classes are those of Shriberg (1994, "Preliminaries to a theory of speech disfluencies"). What can be meant is left
 alone: a text that is nothing but fillers, "mm-hmm" and "uh-huh" for yes, "had had", "very, very", digits.
 """
 
 import re
-from collections.abc import Sequence
 
-from model.errors import BeamscribeError
 from transforms.text.edits import Replacement, Rule
 from transforms.text.english import is_english
-
-PARTS = ("fillers", "false_starts", "repetitions")
 
 # pauses, as they are written around what is taken out
 PAUSES = " \t\n,—–…"
@@ -38,18 +34,6 @@ FALSE_START = re.compile(
     r"(?<![\w'’-])(?P<before>(?:[\w'’]+\s+){0,2})(?P<part>\w+)(?:-+,?\s+|(?P<dash>[—–])\s*)(?=(?P=before)(?P=part)\w)",
     re.IGNORECASE,
 )
-
-
-def disfluency_rules(parts: Sequence[str] = PARTS) -> list[tuple[str, Rule]]:
-    """The rules of the parts that were chosen, named, in the order in which they have to run.
-
-    BeamscribeError for a part that there is not.
-    """
-    for part in parts:
-        if part not in PARTS:
-            raise BeamscribeError(f"there is no disfluency {part!r}: give some of {', '.join(PARTS)}")
-    rules = {"fillers": fillers_rule, "false_starts": false_starts_rule, "repetitions": repetitions_rule}
-    return [(f"disfluency.{part}", rules[part]) for part in PARTS if part in parts]
 
 
 def fillers_rule(text: str) -> list[Replacement]:
@@ -109,3 +93,11 @@ def _removed(text: str, start: int, end: int) -> Replacement:
     if text[start].isupper():
         return Replacement(start, end + 1, text[end].upper())
     return Replacement(start, end, "")
+
+
+# in the order in which they have to run
+DISFLUENCIES: dict[str, Rule] = {
+    "disfluency.fillers": fillers_rule,
+    "disfluency.false_starts": false_starts_rule,
+    "disfluency.repetitions": repetitions_rule,
+}

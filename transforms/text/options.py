@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from transforms.seal import derived
@@ -14,7 +14,7 @@ from transforms.text.casing import casing_rule
 from transforms.text.correction import RULE as VOCABULARY
 from transforms.text.correction import Heard, correct
 from transforms.text.corrector import Corrector
-from transforms.text.disfluency import PARTS, disfluency_rules
+from transforms.text.disfluency import DISFLUENCIES
 from transforms.text.edits import Replacement, Rule
 from transforms.text.itn import itn_names, itn_rules
 from transforms.text.profanity import profanity_rule
@@ -24,7 +24,7 @@ from transforms.text.vocabulary import Term
 from transforms.text.words import PlacedWord
 
 # names of all rules that may change a text; those of redaction begin with `redact_`
-TEXT_RULES = frozenset((*(f"disfluency.{part}" for part in PARTS), CASING, VOCABULARY, *itn_names(), "profanity"))
+TEXT_RULES = frozenset((*DISFLUENCIES, CASING, VOCABULARY, *itn_names(), "profanity"))
 # of rules that are made before the text is read, for each set of options and language
 N_KEPT = 32
 
@@ -73,6 +73,12 @@ def digest(what: Sequence[Any]) -> str | None:
     return f"{len(what)} of sha256 {hashlib.sha256(json.dumps(list(what)).encode()).hexdigest()[:16]}"
 
 
+def write(said: Sequence[talk.Said], options: TextOptions) -> list[talk.Written]:
+    """The segments of a channel, in order, after redaction and rules."""
+    find_secrets = partial(secrets, options=options.redaction) if options.redaction else None
+    return talk.write(said, partial(rules_of, options), find_secrets)
+
+
 @lru_cache(N_KEPT)
 def rules_of(options: TextOptions, language: str) -> tuple[tuple[str, talk.TextRule], ...]:
     """The rules for texts of a language, in the order in which they are applied.
@@ -83,7 +89,7 @@ def rules_of(options: TextOptions, language: str) -> tuple[tuple[str, talk.TextR
     rules: list[tuple[str, talk.TextRule]] = []
     corrector = corrector_of(options.vocabulary)
     if options.removes_disfluencies and language == "en":
-        rules += [(name, _of_text(rule)) for name, rule in disfluency_rules()]
+        rules += [(name, _of_text(rule)) for name, rule in DISFLUENCIES.items()]
     if options.repairs_casing and language == "en":
         rules.append((CASING, _of_text(casing_rule(corrector))))
     if options.vocabulary:
@@ -117,15 +123,3 @@ def _of_text(rule: Rule) -> talk.TextRule:
         return rule(text)
 
     return rule_of_text
-
-
-def secrets_of(options: TextOptions) -> talk.FindSecrets | None:
-    """What finds the secrets of a talk; None where nothing is hidden."""
-    if options.redaction is None:
-        return None
-    redaction = options.redaction
-
-    def find_secrets(text: str) -> list[talk.Secret]:
-        return [talk.Secret(start, end, kind, tag) for start, end, kind, tag in secrets(text, redaction)]
-
-    return find_secrets

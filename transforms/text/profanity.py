@@ -3,8 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from model.errors import BeamscribeError
-from transforms import storage
 from transforms.text.edits import Replacement, Rule
 
 MODES = ("leave", "mask", "tag")
@@ -17,19 +15,6 @@ DEFAULT = (
     "pissed pisses prick pricks pussy shit shite shits shitted shitting shitty slut sluts twat twats wank wanker "
     "wankers whore whores"
 ).split()
-
-
-def read_words(path: str) -> list[str]:
-    """The words of a text file, one a line. Raises BeamscribeError."""
-    path = storage.normalise(path)
-    try:
-        lines = storage.read_whole(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BeamscribeError(f"the words in {path} cannot be read ({error}); give a text file in UTF-8") from error
-    words = [" ".join(line.split("#")[0].split()) for line in lines]
-    if not any(words):
-        raise BeamscribeError(f"{path} holds no word: write one a line")
-    return [word for word in dict.fromkeys(words) if word]
 
 
 def profanity_rule(mode: str, words: Sequence[str] = ()) -> Rule:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from transforms.text.edits import Edit, Replacement, apply_edits, made
-from transforms.text.words import PlacedWord, before_edit, follow
+from transforms.text.words import PlacedWord, before_edits, follow
 
 # what stands in the place of a secret: its class, and where a key was given a keyed hash of it
 TAG = re.compile(r"\[[A-Z_]+(?::[0-9a-f]+)?\]")
@@ -115,12 +115,8 @@ def _is_tag(text: str, secret: Secret) -> bool:
 
 def _in_raw(secret: Secret, written: Written, known: Sequence[Secret]) -> Secret:
     """Where in the raw text, before redaction, what was found in the text comes from: rather more than less."""
-    start, end = secret.start, secret.end
-    for edit in reversed(written.edits):
-        start, end = before_edit(edit.start, edit.end, len(edit.after), start, end)
-    tags = [(s, s.start + moved) for s, moved in _with_moves(_without_overlap(known))]
-    for one, at in reversed(tags):
-        start, end = before_edit(at, at + one.end - one.start, len(one.tag), start, end)
+    start, end = before_edits(written.edits, secret.start, secret.end)
+    start, end = before_edits(_tagging(_without_overlap(known)), start, end)
     return replace(secret, start=start, end=end)
 
 
@@ -164,13 +160,13 @@ def _without_overlap(secrets: Sequence[Secret]) -> list[Secret]:
     return joined
 
 
-def _with_moves(secrets: Sequence[Secret]) -> list[tuple[Secret, int]]:
-    """Each secret, and by how much those before it move it."""
-    moved, moves = 0, []
+def _tagging(secrets: Sequence[Secret]) -> list[Edit]:
+    """The edits, one after another, that put tags in the place of secrets."""
+    moved, edits = 0, []
     for secret in secrets:
-        moves.append((secret, moved))
+        edits.append(Edit(f"{REDACTED}_{secret.kind}", secret.start + moved, secret.end + moved, None, secret.tag))
         moved += len(secret.tag) - (secret.end - secret.start)
-    return moves
+    return edits
 
 
 def _redacted(said: Said, secrets: Sequence[Secret]) -> tuple[str, list[Edit], list[Edit], list[PlacedWord]]:
@@ -179,14 +175,13 @@ def _redacted(said: Said, secrets: Sequence[Secret]) -> tuple[str, list[Edit], l
         return said.raw_text, [], list(said.cuts), list(said.words)
     cut_by = _cut_by(said.raw_text, said.cuts)
     text, words, marks = said.raw_text, list(said.words), []
-    for secret, moved in _with_moves(secrets):
-        start, end = secret.start + moved, secret.end + moved
-        rules = set(cut_by[start:end])
-        cut_by[start:end] = [rules.pop() if len(rules) == 1 else None] * len(secret.tag)
-        hidden = Edit(f"{REDACTED}_{secret.kind}", start, end, None, secret.tag)
-        text = apply_edits(text, [hidden])
-        words = [replace(w, probability=None) if w.start <= start < w.end else w for w in follow(words, hidden, text)]
-        marks.append(replace(hidden, end=start + len(secret.tag)))
+    for hiding in _tagging(secrets):
+        start, tag = hiding.start, hiding.after
+        rules = set(cut_by[start : hiding.end])
+        cut_by[start : hiding.end] = [rules.pop() if len(rules) == 1 else None] * len(tag)
+        text = apply_edits(text, [hiding])
+        words = [replace(w, probability=None) if w.start <= start < w.end else w for w in follow(words, hiding, text)]
+        marks.append(replace(hiding, end=start + len(tag)))
     return text, marks, _as_cuts(text, cut_by), words
 
 

@@ -1,8 +1,9 @@
 """Words with their places in a text, kept in step with what rules do to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from model.recognizer import TimedWord
 from transforms.text.edits import Edit
 
 
@@ -17,6 +18,16 @@ class PlacedWord:
     end_s: float | None
     # mean over its tokens; None: unknown
     probability: float | None
+
+
+def placed(text: str, words: Iterable[TimedWord]) -> Iterator[PlacedWord]:
+    """Each word, in its place in the text; words come in order and make up the text."""
+    at = 0
+    for timed in words:
+        at = max(at, text.find(timed.word, at))
+        end = min(at + len(timed.word), len(text))
+        yield PlacedWord(min(at, end), end, timed.word, timed.start_s, timed.end_s, timed.probability)
+        at = end
 
 
 def follow(words: Sequence[PlacedWord], edit: Edit, text: str) -> list[PlacedWord]:
@@ -38,23 +49,14 @@ def follow(words: Sequence[PlacedWord], edit: Edit, text: str) -> list[PlacedWor
     return [*left, _joined(touched, start, word), *right]
 
 
-def before_edits(words: Sequence[PlacedWord], edits: Sequence[Edit]) -> list[PlacedWord]:
-    """Words of a text in characters of the text before the edits; they keep how they are spelled."""
-    placed = []
-    for word in words:
-        start, end = word.start, word.end
-        for edit in reversed(edits):
-            start, end = before_edit(edit.start, edit.end, len(edit.after), start, end)
-        placed.append(replace(word, start=start, end=end))
-    return placed
-
-
-def before_edit(at: int, old_end: int, n_after: int, start: int, end: int) -> tuple[int, int]:
-    """A stretch of a text in characters of the text before [at, old_end) of it became n_after characters."""
-    moved, new_end = n_after - (old_end - at), at + n_after
-    first = start if start < at else at if start < new_end else start - moved
-    last = end if end <= at else old_end if end <= new_end else end - moved
-    return first, last
+def before_edits(edits: Sequence[Edit], start: int, end: int) -> tuple[int, int]:
+    """Characters [start, end) of a text in those of the text before the edits: rather more than less."""
+    for edit in reversed(edits):
+        new_end = edit.start + len(edit.after)
+        moved = new_end - edit.end
+        start = start if start < edit.start else edit.start if start < new_end else start - moved
+        end = end if end <= edit.start else edit.end if end <= new_end else end - moved
+    return start, end
 
 
 def _touched(words: Sequence[PlacedWord], edit: Edit) -> tuple[int, int]:

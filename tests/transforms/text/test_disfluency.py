@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.errors import BeamscribeError
-from transforms.text.disfluency import PARTS, disfluency_rules
+from transforms.text.disfluency import DISFLUENCIES
 from transforms.text.edits import apply_edits, run_rules
+
+PARTS = ("fillers", "false_starts", "repetitions")
 
 
 def fluent(text, parts=PARTS):
-    return run_rules(text, disfluency_rules(parts))[0]
+    return run_rules(text, [(part, DISFLUENCIES[f"disfluency.{part}"]) for part in parts])[0]
 
 
 @pytest.mark.parametrize(
@@ -89,17 +90,10 @@ def test_a_word_that_breaks_off_goes_where_it_is_said_again(text, left):
     assert fluent(text, ["false_starts"]) == left
 
 
-def test_parts_run_one_after_another_whatever_their_order():
-    assert fluent("I, uh, I wen- I went to, um, to it", ["repetitions", "fillers", "false_starts"]) == "I went to it"
-    assert [name for name, _ in disfluency_rules(["repetitions", "fillers"])] == [
-        "disfluency.fillers",
-        "disfluency.repetitions",
-    ]
-
-
-def test_an_unknown_part_is_refused():
-    with pytest.raises(BeamscribeError, match="there is no disfluency 'coughs': give some of fillers, false_starts"):
-        disfluency_rules(["coughs"])
+def test_each_rule_goes_on_with_what_the_one_before_has_left():
+    text, edits = run_rules("I, uh, I wen- I went to, um, to it", DISFLUENCIES.items())
+    assert text == "I went to it"
+    assert list(dict.fromkeys(edit.rule for edit in edits)) == [f"disfluency.{part}" for part in PARTS]
 
 
 SAID = st.sampled_from(["um", "Uh", "er,", "I", "the", "the,", "th-", "went.", "—", "“Hm", "(mm)", "5", "wen- ", "no"])
@@ -107,7 +101,7 @@ SAID = st.sampled_from(["um", "Uh", "er,", "I", "the", "the,", "th-", "went.", "
 
 @given(st.lists(SAID, max_size=12).map(" ".join))
 def test_edits_are_auditable_and_only_take_away(text):
-    after, edits = run_rules(text, disfluency_rules())
+    after, edits = run_rules(text, DISFLUENCIES.items())
     assert apply_edits(text, edits) == after
     left = iter(re.findall(r"\w+", text.lower()))
     assert all(word in left for word in re.findall(r"\w+", after.lower()))

@@ -11,7 +11,7 @@ from num2words import num2words
 
 from model.errors import BeamscribeError
 from transforms.text.edits import run_rules
-from transforms.text.itn import LANGUAGES, itn_names, itn_rules
+from transforms.text.itn import LANGUAGES, itn_names, itn_rules, parse_names
 from transforms.text.itn.words import Found, Words, rule_of
 
 RULES = itn_rules("en")
@@ -168,7 +168,8 @@ def test_a_language_without_rules_changes_nothing():
 
 def test_a_name_of_no_rule_is_refused():
     with pytest.raises(BeamscribeError, match=r"itn_monney.*itn_money"):
-        itn_rules("en", ["itn_monney"])
+        parse_names("itn_monney")
+    assert parse_names("itn_percent, itn_money") == ("itn_money", "itn_percent")
 
 
 def test_a_language_is_added_as_a_tuple_of_rules(monkeypatch):

@@ -4,7 +4,8 @@ import pytest
 
 from model.errors import BeamscribeError
 from transforms.text.edits import apply_edits, made
-from transforms.text.profanity import profanity_rule, read_words
+from transforms.text.profanity import profanity_rule
+from transforms.text.word_lists import read_words
 
 
 def ruled(text, mode, words=()):

@@ -18,12 +18,17 @@ def itn_names(language: str = "en") -> tuple[str, ...]:
     return tuple(name for name, _ in LANGUAGES.get(language, ()))
 
 
+def parse_names(text: str) -> tuple[str, ...]:
+    """Names of rules separated by commas, in the order in which the rules run. Raises BeamscribeError."""
+    asked = {name.strip() for name in text.split(",")}
+    if unknown := sorted(asked.difference(itn_names())):
+        raise BeamscribeError(f"--itn_rules {unknown[0]}: there is no such rule; give some of {','.join(itn_names())}")
+    return tuple(name for name in itn_names() if name in asked)
+
+
 def itn_rules(language: str, names: Collection[str] | None = None) -> list[tuple[str, Rule]]:
     """The rules of a language, in the order in which they have to run: those of these names, or all.
 
-    A language without rules has none. BeamscribeError where a name is one of no language.
+    A language without rules has none.
     """
-    known = sorted({name for code in LANGUAGES for name in itn_names(code)})
-    if unknown := sorted(set(names or ()) - set(known)):
-        raise BeamscribeError(f"no rule for written forms is called {', '.join(unknown)}; there are {', '.join(known)}")
     return [(name, rule) for name, rule in LANGUAGES.get(language, ()) if names is None or name in names]

@@ -1,10 +1,12 @@
 """Dates of birth: dates beside words that say that somebody was born."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from transforms.text.redaction.found import Found, canonical
-from transforms.text.redaction.tokens import DIGITS, HESITATIONS, TEENS, TENS, Token
+from transforms.text.redaction.found import Found, found_in
+from transforms.text.redaction.reading import Reading
+from transforms.text.redaction.tokens import HESITATIONS, TIMES, Token
 
 BIRTH = re.compile(r"\b(?:born|birth|birth ?day|birth ?date|d\.? ?o\.? ?b)\b", re.IGNORECASE)
 MONTHS = frozenset(
@@ -16,17 +18,17 @@ ORDINALS = frozenset(
     "sixteenth seventeenth eighteenth nineteenth twentieth thirtieth st nd rd th".split()
 )
 # between the parts of a date
-JOINTS = frozenset(("of", "the", "in", "year", "hundred", "thousand", "/", "-", ".", ",", "slash", "'", "’"))
+JOINTS = frozenset(("of", "the", "in", "year", "hundred", "thousand", "/", "-", ".", ",", "slash", "'", "’", *TIMES))
 # tokens between the word and the date
 MAX_BETWEEN = 8
 
 
-def dates_of_birth(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
+def dates_of_birth(reading: Reading) -> Iterator[Found]:
     """Dates soon after a word of birth, or close before it."""
+    text, tokens = reading.text, reading.tokens
     starts = [token.start for token in tokens]
     for match in BIRTH.finditer(text):
-        after = next((i for i, start in enumerate(starts) if start >= match.end()), len(tokens))
-        before = next((i for i, start in enumerate(starts) if start >= match.start()), len(tokens))
+        before, after = (bisect_left(starts, edge) for edge in match.span())
         for first in range(after, min(after + MAX_BETWEEN, len(tokens))):
             if (last := _date_end(tokens, first)) is not None:
                 yield _found(text, tokens, first, last)
@@ -39,10 +41,9 @@ def dates_of_birth(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
 
 
 def _found(text: str, tokens: Sequence[Token], first: int, last: int) -> Found:
-    if first and tokens[first - 1].word == "the":
+    if first and (tokens[first - 1].word == "the" or tokens[first - 1].word in TIMES):
         first -= 1
-    start, end = tokens[first].start, tokens[last - 1].end
-    return Found(start, end, "date_of_birth", canonical(text[start:end]))
+    return found_in(text, tokens[first].start, tokens[last - 1].end, "date_of_birth")
 
 
 def _date_end(tokens: Sequence[Token], first: int) -> int | None:
@@ -61,5 +62,4 @@ def _date_end(tokens: Sequence[Token], first: int) -> int | None:
 
 
 def _is_part(token: Token) -> bool:
-    word = token.word
-    return word[0].isdecimal() or word in MONTHS or word in ORDINALS or word in DIGITS or word in TEENS or word in TENS
+    return token.is_number or token.word in MONTHS or token.word in ORDINALS

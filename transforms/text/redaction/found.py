@@ -14,6 +14,11 @@ class Found:
     value: str
 
 
+def found_in(text: str, start: int, end: int, kind: str) -> Found:
+    """Characters [start, end) of a text as a find."""
+    return Found(start, end, kind, canonical(text[start:end]))
+
+
 def canonical(text: str) -> str:
     """Letters and digits of a text in lower case."""
     return "".join(c for c in text.casefold() if c.isalnum())

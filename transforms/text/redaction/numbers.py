@@ -5,7 +5,7 @@ misheard breaks both, by the words before it that announce it.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 import phonenumbers
@@ -13,12 +13,10 @@ from phonenumbers import PhoneNumberMatcher
 from stdnum import iban, luhn
 from stdnum.exceptions import ValidationError
 
-from transforms.text.redaction.found import Found, canonical
-from transforms.text.redaction.runs import Run, runs
-from transforms.text.redaction.tokens import Token
+from transforms.text.redaction.found import Found, canonical, found_in
+from transforms.text.redaction.reading import Reading
+from transforms.text.redaction.runs import Run
 
-# characters before a number in which it may be announced
-BEFORE = 80
 CARD = re.compile(
     r"\b(?:cards?|visa|master ?card|amex|american express|maestro|discover|credit|debit|pan|payment|long number|charge|"
     r"digits)\b",
@@ -42,13 +40,13 @@ CALL = re.compile(
     r"fax)\b",
     re.IGNORECASE,
 )
-# digits of a card (ISO/IEC 7812); the first one says who issues it, and people's cards begin with these
-CARD_DIGITS = range(19, 12, -1)
-CARD_STARTS = "23456"
+# how many digits cards have, by the first one, which says who issues them (ISO/IEC 7812). There are others of 13 to 19;
+# but in a part of a longer number their check digit is right by chance, so that these go whole or not at all
+CARD_DIGITS = {"3": 15, "2": 16, "4": 16, "5": 16, "6": 16}
 # of which nobody reads out as many but of a card, whether or not its check digit was heard right
 MANY_DIGITS, ANNOUNCED_DIGITS = 13, 10
-# words that may have been digits, in what is announced
-N_MISHEARD = 2
+# country and check digits
+IBAN_START = re.compile(r"[a-z]{2}\d{2}")
 IBAN_LENGTHS = range(34, 14, -1)
 ACCOUNT_DIGITS = range(6, 18)
 PHONE_DIGITS = range(7, 16)
@@ -64,35 +62,39 @@ WRITTEN_ID = re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])")
 NINO = re.compile(r"[a-ceghj-prstw-z][a-ceghj-nprstw-z]\d{6}[a-d]")
 
 
-def cards(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
+def cards(reading: Reading) -> Iterator[Found]:
     """Payment cards: by their check digit, by their length, or by their announcement, with words among their digits."""
-    for run in runs(tokens, n_misheard=N_MISHEARD):
-        if len(run.value) >= ANNOUNCED_DIGITS and not _counts(run) and CARD.search(_before(text, tokens, run)):
-            yield _found(tokens, run, "card")
-    for run in digit_runs:
+    for run in reading.loose_runs:
+        if len(run.value) >= ANNOUNCED_DIGITS and not _counts(run) and CARD.search(reading.before(run)):
+            yield reading.found(run, "card")
+    for run in reading.digit_runs:
         if _counts(run):
             continue
-        part = _first(run, CARD_DIGITS, lambda digits: digits[0] in CARD_STARTS and luhn.is_valid(digits))
+        part = _first(run, (16, 15), _is_card)
         if part is not None:
-            yield _found(tokens, part, "card")
+            yield reading.found(part, "card")
         elif len(run.value) >= MANY_DIGITS and not _are_years(run):
-            yield _found(tokens, run, "card")
+            yield reading.found(run, "card")
 
 
-def ibans(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
+def _is_card(digits: str) -> bool:
+    return CARD_DIGITS.get(digits[0]) == len(digits) and luhn.is_valid(digits)
+
+
+def ibans(reading: Reading) -> Iterator[Found]:
     """IBANs (ISO 13616) by their check digits; other account numbers by their announcement."""
-    for match in WRITTEN_IBAN.finditer(text):
+    for match in WRITTEN_IBAN.finditer(reading.text):
         if length := next((n for n in range(len(match[0]), 14, -1) if _is_iban(canonical(match[0][:n]))), None):
-            yield Found(match.start(), match.start() + length, "iban", canonical(match[0][:length]))
-    for run in runs(tokens, letters=True):
-        part = _first(run, IBAN_LENGTHS, lambda value: value[:2].isalpha() and _is_iban(value))
+            yield found_in(reading.text, match.start(), match.start() + length, "iban")
+    for run in reading.letter_runs:
+        part = _first(run, IBAN_LENGTHS, lambda value: IBAN_START.match(value) is not None and _is_iban(value))
         if part is not None:
-            yield _found(tokens, part, "iban")
-        elif re.search(r"[a-z]{2}\d{2}\w{10}", run.value) and ACCOUNT.search(_before(text, tokens, run)):
-            yield _found(tokens, run, "iban")
-    for run in digit_runs:
-        if len(run.value) in ACCOUNT_DIGITS and not _counts(run) and ACCOUNT.search(_before(text, tokens, run)):
-            yield _found(tokens, run, "iban")
+            yield reading.found(part, "iban")
+        elif re.search(r"[a-z]{2}\d{2}\w{10}", run.value) and ACCOUNT.search(reading.before(run)):
+            yield reading.found(run, "iban")
+    for run in reading.digit_runs:
+        if len(run.value) in ACCOUNT_DIGITS and not _counts(run) and ACCOUNT.search(reading.before(run)):
+            yield reading.found(run, "iban")
 
 
 def _is_iban(value: str) -> bool:
@@ -103,33 +105,33 @@ def _is_iban(value: str) -> bool:
     return True
 
 
-def national_ids(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run]) -> Iterator[Found]:
+def national_ids(reading: Reading) -> Iterator[Found]:
     """Numbers of social security, tax and the like: by how they are written, or by their announcement."""
-    for match in WRITTEN_ID.finditer(text):
-        yield Found(match.start(), match.end(), "national_id", canonical(match[0]))
-    for run in digit_runs:
-        if len(run.value) in ID_DIGITS and not _counts(run) and ID.search(_before(text, tokens, run)):
-            yield _found(tokens, run, "national_id")
-    for run in runs(tokens, letters=True):
+    for match in WRITTEN_ID.finditer(reading.text):
+        yield found_in(reading.text, *match.span(), "national_id")
+    for run in reading.digit_runs:
+        if len(run.value) in ID_DIGITS and not _counts(run) and ID.search(reading.before(run)):
+            yield reading.found(run, "national_id")
+    for run in reading.letter_runs:
         if nino := NINO.search(run.value):
-            yield _found(tokens, run.cut(*nino.span()), "national_id")
-        elif sum(map(str.isdecimal, run.value)) in ID_DIGITS and ID.search(_before(text, tokens, run)):
-            yield _found(tokens, run, "national_id")
+            yield reading.found(run.cut(*nino.span()), "national_id")
+        elif sum(map(str.isdecimal, run.value)) in ID_DIGITS and ID.search(reading.before(run)):
+            yield reading.found(run, "national_id")
 
 
-def phones(text: str, tokens: Sequence[Token], digit_runs: Sequence[Run], region: str) -> Iterator[Found]:
+def phones(reading: Reading, region: str) -> Iterator[Found]:
     """Telephone numbers (E.164): of a numbering plan, or by their announcement."""
-    for run in runs(tokens, n_misheard=N_MISHEARD):
-        is_called = CALL.search(_before(text, tokens, run))
+    for run in reading.loose_runs:
+        is_called = CALL.search(reading.before(run))
         if len(run.value) in PHONE_DIGITS and is_called and not _counts(run) and not _are_years(run):
-            yield _found(tokens, run, "phone")
-    for match in PhoneNumberMatcher(text, region):
-        yield Found(match.start, match.end, "phone", canonical(match.raw_string))
-    for run in digit_runs:
+            yield reading.found(run, "phone")
+    for match in PhoneNumberMatcher(reading.text, region):
+        yield found_in(reading.text, match.start, match.end, "phone")
+    for run in reading.digit_runs:
         n = len(run.value)
-        is_announced = n in PHONE_DIGITS and not _counts(run) and PHONE.search(_before(text, tokens, run))
+        is_announced = n in PHONE_DIGITS and not _counts(run) and PHONE.search(reading.before(run))
         if is_announced or (n in BARE_PHONE_DIGITS and _is_read_out(run) and _is_phone(run.value, region)):
-            yield _found(tokens, run, "phone")
+            yield reading.found(run, "phone")
 
 
 def _is_phone(digits: str, region: str) -> bool:
@@ -142,7 +144,7 @@ def _is_phone(digits: str, region: str) -> bool:
     return False
 
 
-def _first(run: Run, lengths: range, holds: Callable[[str], bool]) -> Run | None:
+def _first(run: Run, lengths: Iterable[int], holds: Callable[[str], bool]) -> Run | None:
     """The longest part of a run, cut between what was said, that holds; the first of several."""
     value, ends = run.value, run.ends
     starts = [0, *ends[:-1]]
@@ -169,12 +171,3 @@ def _are_years(run: Run) -> bool:
 def _is_read_out(run: Run) -> bool:
     """Whether it is said, or written, in groups as numbers are read out, not as a list of amounts."""
     return all(len(part.value) <= 5 for part in run.parts) or len(run.parts) == 1
-
-
-def _before(text: str, tokens: Sequence[Token], run: Run) -> str:
-    start = tokens[run.parts[0].first].start
-    return text[max(0, start - BEFORE) : start]
-
-
-def _found(tokens: Sequence[Token], run: Run, kind: str) -> Found:
-    return Found(tokens[run.parts[0].first].start, tokens[run.parts[-1].last - 1].end, kind, run.value)

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from transforms.text.redaction.found import Found, canonical
-from transforms.text.redaction.tokens import DIGITS, TEENS, TENS, Token
+from transforms.text.redaction.found import Found, found_in
+from transforms.text.redaction.reading import Reading
+from transforms.text.redaction.tokens import TIMES, Token
 
 STREETS = frozenset(
     "street st road rd avenue ave lane ln drive dr court ct boulevard blvd way place pl square sq terrace close "
@@ -21,26 +22,33 @@ FUNCTION_WORDS = frozenset(
 )
 MAX_NAME_WORDS = 4
 POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")
+# the last words of their names
+STATES = (
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois "
+    "indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
+    "montana nebraska nevada hampshire jersey mexico york carolina dakota ohio oklahoma oregon pennsylvania island "
+    "tennessee texas utah vermont virginia washington wisconsin wyoming columbia"
+)
 # city, state and code after a street: ", Springfield, IL 62704"
-TAIL = re.compile(r"(?:,? (?:[A-Z][a-z]+ ?){1,3},? (?:[A-Z]{2}|[A-Z][a-z]+),? \d{5}(?:-\d{4})?)")
+TAIL = re.compile(
+    rf",? (?:[A-Z][a-z]+ ?){{1,3}},? (?:[A-Z]{{2}}|[A-Z][a-z]+),? \d{{5}}(?:-\d{{4}})?|"
+    rf"(?i:,? [a-z]+(?: [a-z]+){{0,3}},? (?:[a-z]+ )?(?:{'|'.join(STATES.split())}),? \d{{5}}(?:-\d{{4}})?)"
+)
 ZIP = re.compile(r"\b(?:zip|postal|post)(?: ?code)?(?: is)?:? (\d{5}(?:-\d{4})?)\b", re.IGNORECASE)
 
 
-def addresses(text: str, tokens: Sequence[Token]) -> Iterator[Found]:
+def addresses(reading: Reading) -> Iterator[Found]:
     """Numbers with the street after them, units and cities behind; postcodes."""
+    text, tokens = reading.text, reading.tokens
     for at, token in enumerate(tokens):
         if token.word in STREETS and (start := _number_start(tokens, at)) is not None:
             end = tokens[_unit_end(tokens, at)].end
             if tail := TAIL.match(text, end):
                 end = tail.end()
-            yield _found(text, tokens[start].start, end)
+            yield found_in(text, tokens[start].start, end, "address")
     for pattern in (POSTCODE, ZIP):
         for match in pattern.finditer(text):
-            yield _found(text, match.start(match.lastindex or 0), match.end())
-
-
-def _found(text: str, start: int, end: int) -> Found:
-    return Found(start, end, "address", canonical(text[start:end]))
+            yield found_in(text, match.start(match.lastindex or 0), match.end(), "address")
 
 
 def _number_start(tokens: Sequence[Token], street: int) -> int | None:
@@ -49,7 +57,7 @@ def _number_start(tokens: Sequence[Token], street: int) -> int | None:
         word = tokens[at].word
         if word[0].isdecimal() and at < street - 1:
             return _first_of_number(tokens, at) if tokens[at + 1].word not in FUNCTION_WORDS else None
-        if _is_number(word) and at < street - 1:
+        if _is_number(tokens[at]) and at < street - 1:
             first = _first_of_number(tokens, at)
             is_said = first < at or (first > 0 and tokens[first - 1].word in ANNOUNCED)
             return first if is_said and not _is_ordinary(tokens[at + 1 : street]) else None
@@ -62,12 +70,12 @@ def _is_ordinary(words: Sequence[Token]) -> bool:
     return not words or any(token.word in FUNCTION_WORDS for token in words)
 
 
-def _is_number(word: str) -> bool:
-    return word in DIGITS or word in TEENS or word in TENS or word in ("hundred", "thousand") or word[0].isdecimal()
+def _is_number(token: Token) -> bool:
+    return token.is_number or token.word in ("hundred", "thousand")
 
 
 def _first_of_number(tokens: Sequence[Token], at: int) -> int:
-    while at > 0 and (_is_number(tokens[at - 1].word) or (tokens[at - 1].text == "-" and at > 1)):
+    while at > 0 and (_is_number(before := tokens[at - 1]) or before.word in TIMES or (before.text == "-" and at > 1)):
         at -= 1
     return at
 
@@ -80,7 +88,7 @@ def _unit_end(tokens: Sequence[Token], street: int) -> int:
     if at + 1 < len(tokens) and tokens[at].word in UNITS:
         at += 1
         while at + 1 < len(tokens) and (
-            _is_number(tokens[at + 1].word) or (len(tokens[at + 1].word) == 1 and tokens[at + 1].is_word)
+            _is_number(tokens[at + 1]) or (len(tokens[at + 1].word) == 1 and tokens[at + 1].is_word)
         ):
             at += 1
         return at

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 
-from transforms.text.edits import Replacement, Rule
 from transforms.text.redaction.births import dates_of_birth
 from transforms.text.redaction.found import Found
 from transforms.text.redaction.internet import emails
@@ -12,43 +11,39 @@ from transforms.text.redaction.names import names_in
 from transforms.text.redaction.numbers import cards, ibans, national_ids, phones
 from transforms.text.redaction.options import CLASSES, RedactionOptions
 from transforms.text.redaction.places import addresses
-from transforms.text.redaction.runs import Run, runs
-from transforms.text.redaction.tokens import tokens_of
-from transforms.text.talk import TAG
+from transforms.text.redaction.reading import Reading
+from transforms.text.talk import TAG, Secret
 
 HASH_DIGITS = 12
+# of the classes that need no options
+FINDERS = {
+    "iban": ibans,
+    "card": cards,
+    "national_id": national_ids,
+    "email": emails,
+    "date_of_birth": dates_of_birth,
+    "address": addresses,
+}
 
 
 def find(text: str, options: RedactionOptions) -> list[Found]:
     """All that is to be hidden in a text, in order and without overlap; what is a tag already is left alone."""
     tags = [match.span() for match in TAG.finditer(text)]
     # what is hidden already divides what is around it as any other word does
-    plain = TAG.sub(lambda match: "x" * len(match[0]), text)
+    reading = Reading(TAG.sub(lambda match: "x" * len(match[0]), text))
     found = [
         one
         for kind in options.classes
-        for one in _of_class(kind, plain, options)
+        for one in _of_class(kind, reading, options)
         if not any(one.start < end and start < one.end for start, end in tags)
     ]
     return _without_overlap(found)
 
 
-def _of_class(kind: str, text: str, options: RedactionOptions) -> Iterator[Found]:
-    tokens = tokens_of(text)
-    digit_runs: list[Run] = runs(tokens) if kind in ("card", "iban", "national_id", "phone") else []
-    if kind == "card":
-        return cards(text, tokens, digit_runs)
-    if kind == "iban":
-        return ibans(text, tokens, digit_runs)
-    if kind == "national_id":
-        return national_ids(text, tokens, digit_runs)
+def _of_class(kind: str, reading: Reading, options: RedactionOptions) -> Iterator[Found]:
     if kind == "phone":
-        return phones(text, tokens, digit_runs, options.region)
-    if kind == "email":
-        return emails(text, tokens)
-    if kind == "date_of_birth":
-        return dates_of_birth(text, tokens)
-    return addresses(text, tokens) if kind == "address" else names_in(text, options.names)
+        return phones(reading, options.region)
+    return names_in(reading.text, options.names) if kind == "name" else FINDERS[kind](reading)
 
 
 def _without_overlap(found: Iterable[Found]) -> list[Found]:
@@ -74,15 +69,6 @@ def tag_of(found: Found, options: RedactionOptions) -> str:
     return f"[{name}:{digest[:HASH_DIGITS]}]"
 
 
-def secrets(text: str, options: RedactionOptions) -> list[tuple[int, int, str, str]]:
-    """Start, end, class and tag of all that is to be hidden in a text."""
-    return [(found.start, found.end, found.kind, tag_of(found, options)) for found in find(text, options)]
-
-
-def redaction_rule(options: RedactionOptions) -> Rule:
-    """The replacements alone, for a text that stands alone."""
-
-    def rule(text: str) -> list[Replacement]:
-        return [Replacement(start, end, tag) for start, end, _, tag in secrets(text, options)]
-
-    return rule
+def secrets(text: str, options: RedactionOptions) -> list[Secret]:
+    """All that is to be hidden in a text, and what stands in its place."""
+    return [Secret(found.start, found.end, found.kind, tag_of(found, options)) for found in find(text, options)]

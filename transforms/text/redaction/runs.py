@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from transforms.text.redaction.tokens import (
     DIGITS,
@@ -10,6 +11,7 @@ from transforms.text.redaction.tokens import (
     MAX_HESITATIONS,
     MISHEARD_DIGITS,
     NATO,
+    NUMBER_WORDS,
     TEENS,
     TENS,
     TIMES,
@@ -22,7 +24,7 @@ MAX_LETTERS = 6
 # signs that may stand between the digits of a number
 JOINTS = frozenset("-–—.,/()+_…")
 # what a recogniser may write for a digit, or between two
-GAPS = frozenset(("for", "to", "too", "or"))
+GAPS = frozenset(("for", "fore", "to", "too", "or", "won", "ate", *TIMES))
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class Run:
 
     parts: tuple[Said, ...]
 
-    @property
+    @cached_property
     def value(self) -> str:
         return "".join(part.value for part in self.parts)
 
-    @property
+    @cached_property
     def ends(self) -> list[int]:
         """How many characters there are after each part."""
         ends, n = [], 0
@@ -104,10 +106,10 @@ def _said(tokens: Sequence[Token], at: int, letters: bool) -> Said | None:
             return Said(figures[0] * (TIMES[token.word] - 1) + figures, at, at + 2)
         return Said(repeated * TIMES[token.word], at, at + 2) if repeated else None
     if token.word in UNSURE_DIGITS and not letters:
-        beside = [_number(tokens, i) for i in (at - 1, at + 1)]
+        beside = [_goes_with_digits(tokens, i) for i in (at - 1, at + 1)]
         is_digit = all(beside) if token.word in MISHEARD_DIGITS else any(beside)
         return Said(str(DIGITS[token.word]), at, at + 1) if is_digit else None
-    if token.word in DIGITS or token.word in TEENS or token.word in TENS:
+    if token.word in NUMBER_WORDS:
         return _cardinal(tokens, at)
     if letters and (single := _single(token, letters)):
         return Said(single, at, at + 1)
@@ -131,11 +133,8 @@ def _single(token: Token, letters: bool) -> str:
     return NATO.get(token.word, "") if letters else ""
 
 
-def _number(tokens: Sequence[Token], at: int) -> bool:
-    if not 0 <= at < len(tokens):
-        return False
-    word = tokens[at].word
-    return word[0].isdecimal() or word in DIGITS or word in TEENS or word in TENS or word in TIMES
+def _goes_with_digits(tokens: Sequence[Token], at: int) -> bool:
+    return 0 <= at < len(tokens) and (tokens[at].is_number or tokens[at].word in TIMES)
 
 
 def _cardinal(tokens: Sequence[Token], at: int) -> Said:

@@ -23,6 +23,7 @@ TEENS = {
     )
 }
 TENS = {word: number for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+NUMBER_WORDS = frozenset((*DIGITS, *TEENS, *TENS))
 TIMES = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 NATO = {
     word: word[0]
@@ -53,6 +54,11 @@ class Token:
     @property
     def is_word(self) -> bool:
         return self.word[0].isalpha()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number below a hundred in words, or any in figures."""
+        return self.word[0].isdecimal() or self.word in NUMBER_WORDS
 
 
 def tokens_of(text: str) -> list[Token]:
