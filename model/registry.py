@@ -268,8 +268,7 @@ def _whisper_files(name: str, folder: Path) -> ModelFiles:
 
 def _saved_model_files(name: str, folder: Path) -> ModelFiles:
     found = read_folder(folder)
-    files = (*found.weight_files, folder / VOCABULARY_FILE)
-    return ModelFiles(name, folder, SAVED_MODEL, _sha256(files), multilingual=False, languages=(found.language,))
+    return ModelFiles(name, folder, SAVED_MODEL, _sha256(found.files), multilingual=False, languages=(found.language,))
 
 
 def _ctc_files(name: str, folder: Path) -> ModelFiles:

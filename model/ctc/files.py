@@ -50,11 +50,11 @@ def inspect_ctc(folder: Path) -> CtcFiles:
         # early versions kept those of the last block alone
         shape = (config.n_heads, 1, config.width // config.n_heads)
         expected |= {f"block_{i}/attention/content_bias": shape for i in range(config.depth)}
-    for name, shape in expected.items():
-        if shapes.get(name) != shape:
+    for name, wanted in expected.items():
+        if shapes.get(name) != wanted:
             raise BeamscribeError(
                 f"{folder / WEIGHTS_FILE}: {name} is {shapes.get(name)}, {CONFIG_FILE} and {VOCABULARY_FILE} ask for "
-                f"{shape}; they are of different models: train it again"
+                f"{wanted}; they are of different models: train it again"
             )
     paths = tuple(folder / name for name in (CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE))
     return CtcFiles(config, vocabulary, shapes, paths)
