@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from model.ctc.facts import ctc_facts, parameters_by_part, verify_ctc, window_flops
-from model.ctc.files import ctc_process_bytes, inspect_ctc
+from model.ctc.files import inspect_ctc
+from model.ctc.footprint import ctc_process_bytes
 from model.precision import fastest_precision
 from model.processors import n_processors
 from model.recognizer import BATCH_WINDOWS, DecodeOptions
@@ -101,7 +102,7 @@ def _ctc_profiled(files: ModelFiles) -> dict[str, Any]:
         "parameters": found.n_parameters,
         **{f"parameters, {part}": n for part, n in parameters_by_part(found).items()},
         "gflops a second, in windows of 30 s": window_flops(found.config, found.shapes, n_frames) / WINDOW_S / 1e9,
-        "memory of a process, GB": ctc_process_bytes(found.n_parameters) / 1e9,
+        f"memory of a process, GB, {n_processors()} threads": ctc_process_bytes(found, n_processors()) / 1e9,
         **_measured(files),
     }
 
