@@ -10,7 +10,8 @@ from pathlib import Path
 
 from model.ctc.config import VOCABULARY_FILE as CTC_VOCABULARY_FILE
 from model.ctc.decoding import CtcDecoder
-from model.ctc.files import ctc_batch_windows, inspect_ctc, is_ctc
+from model.ctc.files import inspect_ctc, is_ctc
+from model.ctc.footprint import ctc_batch_windows
 from model.ctc.frame_recognizer import search_options
 from model.ctc.vocabulary import CtcVocabulary
 from model.errors import BeamscribeError
@@ -189,7 +190,7 @@ def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: f
             raise BeamscribeError(f"--max_memory: nobody knows what {files.name} takes; give --batch_windows instead")
         return BATCH_WINDOWS
     if files.family == CTC:
-        return ctc_batch_windows(files.folder, options.language_model, max_memory_gb)
+        return ctc_batch_windows(inspect_ctc(files.folder), n_processors(), options.language_model, max_memory_gb)
     dims = inspect_checkpoint(files.folder).dims
     return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb)
 
@@ -268,8 +269,7 @@ def _whisper_files(name: str, folder: Path) -> ModelFiles:
 
 def _saved_model_files(name: str, folder: Path) -> ModelFiles:
     found = read_folder(folder)
-    files = (*found.weight_files, folder / VOCABULARY_FILE)
-    return ModelFiles(name, folder, SAVED_MODEL, _sha256(files), multilingual=False, languages=(found.language,))
+    return ModelFiles(name, folder, SAVED_MODEL, _sha256(found.files), multilingual=False, languages=(found.language,))
 
 
 def _ctc_files(name: str, folder: Path) -> ModelFiles:

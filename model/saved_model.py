@@ -34,15 +34,20 @@ class SavedModelRecognizer(FrameRecognizer):
 
     def warm_up(self) -> None:
         """Runs once, so that the first batch is as fast as the next."""
-        self._hear(np.zeros(self.window_samples, np.float32))
+        self._hear(np.ones(self.window_samples, np.float32))
 
     def recognize(self, waveforms: Sequence[np.ndarray], languages: Sequence[str | None]) -> list[Hypothesis]:
         """Hypotheses for waveforms [window_samples] float32, zero-padded, in order. languages: the network has one."""
         return list(self._pool.map(self._hear, waveforms))
 
     def logprobs(self, waveform: np.ndarray) -> tuple[np.ndarray, float]:
-        """Natural-log probabilities [n_frames, n_labels] without the zeros at the end, and the seconds of a frame."""
+        """Natural-log probabilities [n_frames, n_labels] without the zeros at the end, and the seconds of a frame.
+
+        A waveform of zeros alone has no frames.
+        """
         sounding = without_zeros(waveform)
+        if not len(sounding):
+            return np.zeros((0, len(self.vocabulary)), np.float32), 0.0
         samples = np.pad(sounding, (0, max(0, LEAST_SAMPLES - len(sounding))))
         sound, n = tf.constant(samples[None]), len(samples)
         if self._model.n_mels is not None:
@@ -50,7 +55,7 @@ class SavedModelRecognizer(FrameRecognizer):
         given = self._signature(**{self._model.sound: sound, "lengths": tf.constant([n], self._lengths_type)})
         n_frames = int(given["lengths"][0])
         logprobs = tf.nn.log_softmax(tf.cast(given["logits"], tf.float32)).numpy()[0, :n_frames]
-        return logprobs, len(samples) / SAMPLE_RATE_HZ / max(n_frames, 1)
+        return logprobs, self._model.frame_s or len(samples) / SAMPLE_RATE_HZ / max(n_frames, 1)
 
     def _hear(self, waveform: np.ndarray) -> Hypothesis:
         return self.hypothesis(*self.logprobs(waveform))

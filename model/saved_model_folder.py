@@ -7,7 +7,8 @@ saved_model.pb, variables/   the network; its signature `serving_default` takes
                                  logits [n, n_output_frames, n_labels] float32 (log-probabilities are logits too)
                                  lengths [n] integers, the output frames that count
 vocab.json                   the labels (`model.ctc.vocabulary.CtcVocabulary`)
-recognizer.json              if you like: {"language": "de"}; English without
+recognizer.json              if you like: {"language": "de", "frame_s": 0.02}; English without the one, and without the
+                              other output frames are what the sound is divided into evenly
 """
 
 import json
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 GRAPH_FILE, VOCABULARY_FILE, SETTINGS_FILE = "saved_model.pb", "vocab.json", "recognizer.json"
 SIGNATURE = "serving_default"
 SOUNDS = ("waveform", "log_mel")
+MAX_FRAME_S = 1.0
 MEND = 'export it again with inputs "waveform" or "log_mel", and "lengths", and outputs "logits" and "lengths"'
 
 
@@ -40,6 +42,14 @@ class SavedModelFolder:
     sound: str
     # of log_mel; None of a waveform
     n_mels: int | None
+    # seconds from one output frame to the next; None: the sound is divided into them evenly
+    frame_s: float | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that decide what it hears."""
+        settings = self.folder / SETTINGS_FILE
+        return (*self.weight_files, self.folder / VOCABULARY_FILE, *([settings] if settings.exists() else []))
 
 
 def is_saved_model(folder: Path) -> bool:
@@ -63,13 +73,15 @@ def read_folder(folder: Path) -> SavedModelFolder:
             f"{folder / VOCABULARY_FILE} lists {len(vocabulary)} labels and the network has {n_labels[0]} outputs: "
             "give the vocabulary that it was trained with"
         )
+    language, frame_s = _settings(folder / SETTINGS_FILE)
     return SavedModelFolder(
         folder,
         (folder / GRAPH_FILE, *sorted((folder / "variables").glob("*"))),
         vocabulary,
-        _language(folder / SETTINGS_FILE),
+        language,
         sounds[0],
         _n_mels(folder, signature) if sounds[0] == "log_mel" else None,
+        frame_s,
     )
 
 
@@ -104,13 +116,17 @@ def _names(slots: object) -> str:
     return ", ".join(sorted(slots)) or "nothing"  # type: ignore[call-overload]
 
 
-def _language(path: Path) -> str:
+def _settings(path: Path) -> tuple[str, float | None]:
+    """Language, and seconds of a frame if they are given."""
     if not path.exists():
-        return "en"
+        return "en", None
     try:
-        language = json.loads(path.read_text(encoding="utf-8"))["language"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        language, frame_s = settings["language"], settings.get("frame_s")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BeamscribeError(f'{path} gives no language ({error}): write {{"language": "en"}} into it') from error
     if not isinstance(language, str) or not language:
         raise BeamscribeError(f'{path} gives no language: write {{"language": "en"}} into it')
-    return language
+    if frame_s is not None and not (isinstance(frame_s, int | float) and 0 < frame_s <= MAX_FRAME_S):
+        raise BeamscribeError(f"{path}: frame_s is {frame_s!r}: write the seconds of an output frame, or leave it out")
+    return language, frame_s

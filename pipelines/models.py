@@ -4,27 +4,17 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from model.ctc.files import is_ctc
 from model.errors import BeamscribeError
-from model.precision import fastest_precision
-from model.processors import n_processors
-from model.recognizer import BATCH_WINDOWS, DecodeOptions
-from model.registry import TINY_EN, ModelFiles, cached_folders, resolve_model
-from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
-from model.whisper.facts import (
-    context_flops,
-    encoder_flops,
-    flops_a_second,
-    parameters_by_part,
-    token_flops,
-    verify_weights,
-)
-from model.whisper.footprint import process_bytes
+from model.registry import CTC, CTC_FAMILIES, TINY_EN, WHISPER, ModelFiles, cached_folders, resolve_model
+from model.saved_model_folder import is_saved_model
+from model.whisper.checkpoint import load_checkpoint
 from model.whisper.tokenizer import WhisperTokenizer
 from pipelines.cli import quiet
+from pipelines.model_facts import profile_facts, show_facts, verify_weights
 from pipelines.options import Parser
 
 FORMATS = ("huggingface", "saved_model", "litert")
@@ -87,14 +77,18 @@ def _names_in(folders: Iterable[str]) -> list[str]:
         folder = Path(name).expanduser()
         if not folder.is_dir():
             raise BeamscribeError(f"{name} is no folder: name models, or folders of models")
-        inside = [str(part) for part in sorted(folder.iterdir()) if (part / "config.json").exists()]
-        names += [name] if (folder / "config.json").exists() else inside
+        inside = [str(part) for part in sorted(folder.iterdir()) if _looks_like_a_model(part)]
+        names += [name] if _looks_like_a_model(folder) else inside
     return names
+
+
+def _looks_like_a_model(folder: Path) -> bool:
+    return (folder / "config.json").exists() or is_ctc(folder) or is_saved_model(folder)
 
 
 def _row(name: str) -> dict[str, Any]:
     try:
-        return show_facts(resolve_model(name))
+        return show_facts(_found(name))
     except BeamscribeError as error:
         return {"name": name, "error": str(error)}
 
@@ -108,31 +102,14 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
 
 def show(args: argparse.Namespace) -> int:
     """What the headers of a model say."""
-    _print_facts(show_facts(resolve_model(args.name)), args.json)
+    _print_facts(show_facts(_found(args.name)), args.json)
     return 0
-
-
-def show_facts(files: ModelFiles) -> dict[str, Any]:
-    """What there is to say of a model without reading its weights."""
-    stored = inspect_checkpoint(files.folder)
-    return {
-        "name": files.name,
-        "family": files.family,
-        "folder": str(files.folder),
-        "bytes": sum(path.stat().st_size for path in stored.weight_files),
-        "sha256": files.sha256,
-        "parameters": sum(parameters_by_part(stored.dims).values()),
-        "stored_as": sorted({tensor.dtype for tensor in stored.tensors.values()}),
-        "multilingual": files.multilingual,
-        "languages": list(files.languages),
-        **asdict(stored.dims),
-    }
 
 
 def verify(args: argparse.Namespace) -> int:
     """Everything that can be wrong with a model is looked for."""
     try:
-        files = resolve_model(args.name)
+        files = _found(args.name)
         n_numbers = verify_weights(files)
     except BeamscribeError as error:
         # a name that is no model is a wrong command line; a model that is broken is an answer
@@ -150,38 +127,26 @@ def verify(args: argparse.Namespace) -> int:
 
 def profile(args: argparse.Namespace) -> int:
     """What a model costs, by its sizes and by a short run."""
-    files = resolve_model(args.name)
-    dims, precision = inspect_checkpoint(files.folder).dims, fastest_precision()
-    beam_size, n_threads = DecodeOptions().beam_size, n_processors()
-    with quiet():
-        from model.whisper.stopwatch import measure
-
-        speed = measure(load_checkpoint(files.folder), precision)
-    parts = parameters_by_part(dims)
-    facts = {
-        "name": files.name,
-        "parameters": sum(parts.values()),
-        **{f"parameters, {part}": n for part, n in parts.items()},
-        "gflops of the encoder, a window of 30 s": encoder_flops(dims) / 1e9,
-        "gflops of its keys and values": context_flops(dims) / 1e9,
-        "gflops of a token, the 61st": token_flops(dims, 60) / 1e9,
-        "gflops a second of English, greedy": flops_a_second(dims, 1) / 1e9,
-        f"gflops a second of English, {beam_size} hypotheses": flops_a_second(dims, beam_size) / 1e9,
-        f"memory of a process, GB, {BATCH_WINDOWS} windows, {n_threads} threads": (
-            process_bytes(dims, precision, beam_size, BATCH_WINDOWS, n_threads) / 1e9
-        ),
-        "measured in": f"{precision}, {n_threads} threads",
-        "measured: ms of the encoder, a window of 30 s": speed.encoder_ms,
-        "measured: ms of a token, 4 windows together": speed.step_ms,
-        "times real time that this comes to, greedy": speed.times_real_time,
-    }
-    _print_facts(facts, args.json)
+    _print_facts(profile_facts(_found(args.name)), args.json)
     return 0
+
+
+def _found(name: str) -> ModelFiles:
+    """The model of a name, without what TensorFlow prints when it has to read the graph of a SavedModel."""
+    if not is_saved_model(Path(name).expanduser()):
+        return resolve_model(name)
+    with quiet():
+        return resolve_model(name)
 
 
 def import_model(args: argparse.Namespace) -> int:
     """Verified, then written in the layout of Hugging Face."""
-    files, folder = resolve_model(args.name), _new_folder(args.to)
+    files = _found(args.name)
+    if files.family != WHISPER:
+        raise BeamscribeError(
+            f"{args.name} is {CTC_FAMILIES[files.family]}, which has one layout only: copy its folder"
+        )
+    folder = _new_folder(args.to)
     verify_weights(files)
     _write(files, folder, "huggingface", "none")
     print(f"{files.name} is now {folder}: sha256 {resolve_model(str(folder)).sha256}")
@@ -192,8 +157,14 @@ def export(args: argparse.Namespace) -> int:
     """Written for other programs."""
     if args.quantization != "none" and args.format != "litert":
         raise BeamscribeError(f"--quantization {args.quantization} is of --format litert alone: leave it out")
-    files, folder = resolve_model(args.name), _new_folder(args.to)
-    _write(files, folder, args.format, args.quantization)
+    files = _found(args.name)
+    if files.family != WHISPER and (files.family != CTC or args.format == "huggingface"):
+        raise BeamscribeError(f"{args.name} is {CTC_FAMILIES[files.family]}, which --format {args.format} cannot hold")
+    folder = _new_folder(args.to)
+    if files.family == CTC:
+        _write_ctc(files, folder, args.format, args.quantization)
+    else:
+        _write(files, folder, args.format, args.quantization)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         print(f"{path.stat().st_size:>12,}  {path}")
     return 0
@@ -213,6 +184,16 @@ def _write(files: ModelFiles, folder: Path, layout: str, quantization: str) -> N
             write_saved_model(checkpoint, tokenizer, folder)
         else:
             write_litert(checkpoint, tokenizer, folder, int8=quantization == "int8")
+
+
+def _write_ctc(files: ModelFiles, folder: Path, layout: str, quantization: str) -> None:
+    with quiet():
+        from model.ctc.exports import export_litert, export_saved_model
+
+        if layout == "saved_model":
+            export_saved_model(files.folder, folder)
+        else:
+            export_litert(files.folder, folder, int8=quantization == "int8")
 
 
 def _new_folder(name: str) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from librosa.filters import mel as mel_filters
+from librosa.filters import mel
 
 from model.recognizer import SAMPLE_RATE_HZ
 
@@ -38,7 +38,7 @@ def log_mel(samples: np.ndarray, definition: LogMelDefinition) -> np.ndarray:
     hann = np.hanning(definition.n_fft + 1)[:-1].astype(np.float32)
     # in blocks of ten seconds: the windows of a long utterance together take a hundred times its memory
     blocks = [_power(windows[start : start + 1000] * hann) for start in range(0, len(windows), 1000)]
-    power = np.concatenate(blocks) @ _filters(definition)
+    power = np.concatenate(blocks) @ mel_filters(definition)
     return np.log(np.maximum(power, definition.floor)).astype(np.float32)
 
 
@@ -47,9 +47,9 @@ def _power(windows: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _filters(definition: LogMelDefinition) -> np.ndarray:
+def mel_filters(definition: LogMelDefinition) -> np.ndarray:
     """[n_fft // 2 + 1, n_mels] float32."""
-    return mel_filters(
+    return mel(
         sr=definition.sample_rate_hz,
         n_fft=definition.n_fft,
         n_mels=definition.n_mels,

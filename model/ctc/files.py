@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.ctc.config import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE, CtcConfig
-from model.ctc.language_model import language_model_bytes
-from model.ctc.options import LanguageModelUse
 from model.ctc.vocabulary import CtcVocabulary
 from model.ctc.weights_file import MEAN, STD, shapes_of
 from model.errors import BeamscribeError
-from model.recognizer import MAX_GREEDY_WINDOWS
 
 # of the last layer, whose outputs are the labels
 OUTPUT_BIAS = "leave/bias"
-# a process with TensorFlow and no model, and what a network works in besides its weights: measured on 30 s windows
-PROCESS_GB, WORK_GB = 0.6, 1.0
 
 
 @dataclass(frozen=True)
@@ -50,25 +45,11 @@ def inspect_ctc(folder: Path) -> CtcFiles:
         # early versions kept those of the last block alone
         shape = (config.n_heads, 1, config.width // config.n_heads)
         expected |= {f"block_{i}/attention/content_bias": shape for i in range(config.depth)}
-    for name, shape in expected.items():
-        if shapes.get(name) != shape:
+    for name, wanted in expected.items():
+        if shapes.get(name) != wanted:
             raise BeamscribeError(
                 f"{folder / WEIGHTS_FILE}: {name} is {shapes.get(name)}, {CONFIG_FILE} and {VOCABULARY_FILE} ask for "
-                f"{shape}; they are of different models: train it again"
+                f"{wanted}; they are of different models: train it again"
             )
     paths = tuple(folder / name for name in (CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE))
     return CtcFiles(config, vocabulary, shapes, paths)
-
-
-def ctc_process_bytes(n_parameters: int, language_model: LanguageModelUse | None = None) -> float:
-    """Peak memory of a worker process."""
-    asked = language_model_bytes(language_model) if language_model else 0
-    return 1e9 * (PROCESS_GB + WORK_GB) + 8 * n_parameters + asked
-
-
-def ctc_batch_windows(folder: Path, language_model: LanguageModelUse | None, max_memory_gb: float | None) -> int:
-    """The windows of a pool; BeamscribeError where the limit is too low. Networks work on few of them at once."""
-    least_gb = ctc_process_bytes(inspect_ctc(folder).n_parameters, language_model) / 1e9
-    if max_memory_gb is not None and max_memory_gb < least_gb:
-        raise BeamscribeError(f"--max_memory {max_memory_gb:g}: this model takes {least_gb:.1f} GB; allow that")
-    return MAX_GREEDY_WINDOWS

@@ -13,6 +13,9 @@ from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis
 
 WINDOW_S = 30
 WINDOW_SAMPLES = WINDOW_S * SAMPLE_RATE_HZ
+# seconds that a trained network's batches are filled up to, and the rows of each: a row's numbers depend on neither its
+# neighbours nor their number when all batches of a length have one shape
+BATCHES = ((2, 16), (5, 8), (10, 4), (20, 4), (WINDOW_S, 2))
 # of a term that is to be expected, in natural log for the whole of it; what its weight multiplies
 TERM_BONUS = 4.0
 # what is said where there is no frame

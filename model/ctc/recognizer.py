@@ -10,16 +10,12 @@ import tensorflow as tf
 from model.ctc.config import WEIGHTS_FILE
 from model.ctc.features import log_mel
 from model.ctc.files import inspect_ctc
-from model.ctc.frame_recognizer import WINDOW_S, FrameRecognizer, without_zeros
+from model.ctc.frame_recognizer import BATCHES, FrameRecognizer, without_zeros
 from model.ctc.network import build_network
 from model.ctc.network_weights import set_weights
 from model.ctc.weights_file import read_arrays, statistics_in
 from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis
-
-# seconds that a network's batches are filled up to, and the rows of each: a row's numbers depend on neither its
-# neighbours nor their number when all batches of a length have one shape
-BATCHES = ((2, 16), (5, 8), (10, 4), (20, 4), (WINDOW_S, 2))
 
 
 class CtcRecognizer(FrameRecognizer):
