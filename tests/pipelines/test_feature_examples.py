@@ -1,4 +1,4 @@
-"""`beamscribe features --format tfrecord`: a set of examples that is a function of its inputs, read back as it was made."""
+"""`beamscribe features --format tfrecord`: a set that is a function of its inputs, read back as it was made."""
 
 import json
 from pathlib import Path
