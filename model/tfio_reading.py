@@ -6,7 +6,7 @@ soundfile and soxr do the same from outside of the graph. What a file is, its by
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,15 +19,8 @@ from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ
 
 # how a file is read in the graph; OTHER is read from outside of it
-WAV_INT16, WAV_FLOAT32, FLAC_INT16, VORBIS, MP3, OTHER = range(6)
-# the type that a decoder gives of each, and what its full scale is
-DECODED = {
-    WAV_INT16: (tf.int16, 32_768.0),
-    WAV_FLOAT32: (tf.float32, 1.0),
-    FLAC_INT16: (tf.int16, 32_768.0),
-    VORBIS: (tf.float32, 1.0),
-    MP3: (tf.float32, 1.0),
-}
+KINDS = WAV_INT16, WAV_FLOAT32, FLAC_INT16, VORBIS, MP3, OTHER = range(6)
+FULL_SCALE_INT16 = 32_768.0
 HEAD_BYTES = 64
 # tensorflow-io's resampler (Speex) is late by half its filter: so many samples of the lower rate, measured
 RESAMPLER_LATENCY = 32
@@ -50,10 +43,22 @@ def read_sounds(paths: Sequence[str], in_graph: bool | None = None) -> tf.data.D
             "tensorflow-io is not installed: pip install -r requirements-tfio.txt, in Python 3.11-3.12"
         )
     kinds = [kind_of(path) if in_graph else OTHER for path in paths]
-    files = tf.data.Dataset.from_tensor_slices((list(paths), kinds))
+    rates_hz = [rate_of(path) if kind != OTHER else 0 for path, kind in zip(paths, kinds, strict=True)]
+    files = tf.data.Dataset.from_tensor_slices((list(paths), kinds, np.array(rates_hz, np.int64)))
     # in the order of the paths: training is the same whatever is read first
-    read = _read_in_graph if in_graph else lambda path, _: _read_outside(path)
+    read = _read_in_graph if in_graph else lambda path, *_: _read_outside(path)
     return files.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def read_each(paths: Sequence[str], in_graph: bool | None = None) -> Iterator[np.ndarray]:
+    """The same as arrays. Raises BeamscribeError also for a file that cannot be decoded."""
+    sounds = read_sounds(paths, in_graph).as_numpy_iterator()
+    for path in paths:
+        try:
+            samples = next(sounds)
+        except tf.errors.OpError as error:
+            raise BeamscribeError(f"{path} cannot be decoded: mend the file or leave its rows out") from error
+        yield samples
 
 
 def kind_of(path: str) -> int:
@@ -76,26 +81,51 @@ def kind_of(path: str) -> int:
     return MP3 if is_mp3 else OTHER
 
 
-def _read_in_graph(path: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
-    branches = {known: lambda known=known: _decode(path, *DECODED[known]) for known in DECODED}
+def rate_of(path: str) -> int:
+    """The sample rate of a file in Hz, by its header: tensorflow-io's decoders give samples and nothing else."""
+    try:
+        return soundfile.info(path).samplerate
+    except soundfile.LibsndfileError as error:
+        raise BeamscribeError(f"{path} cannot be read ({error.error_string}): mend or leave out the file") from error
+
+
+def _read_in_graph(path: tf.Tensor, kind: tf.Tensor, rate_hz: tf.Tensor) -> tf.Tensor:
+    branches = {known: lambda known=known: _decode(path, known, rate_hz) for known in KINDS if known != OTHER}
     return tf.ensure_shape(tf.switch_case(kind, branches, default=lambda: _read_outside(path)), [None])
 
 
-def _decode(path: tf.Tensor, dtype: tf.DType, full_scale: float) -> tf.Tensor:
+def _decode(path: tf.Tensor, kind: int, rate_hz: tf.Tensor) -> tf.Tensor:
+    channels = _samples(tf.io.read_file(path), kind)
+    mono = tf.reduce_mean(channels, axis=1)
+    return tf.cond(tf.equal(rate_hz, SAMPLE_RATE_HZ), lambda: mono, lambda: _resample(mono, rate_hz))
+
+
+def _samples(data: tf.Tensor, kind: int) -> tf.Tensor:
+    """float32 [n, n_channels] of the bytes of a file.
+
+    Not by `tfio.IOTensor`, which keeps one open file for all calls of the graph: read in parallel, files get each
+    other's samples and rates (https://github.com/tensorflow/io/issues/1647 and 1764).
+    """
     import tensorflow_io as tfio
 
-    sound = tfio.IOTensor.graph(dtype).from_audio(path)
-    mono = tf.reduce_mean(tf.cast(sound.to_tensor(), tf.float32) / full_scale, axis=1)
-    rate_hz = tf.cast(sound.rate, tf.int64)
+    if kind == WAV_FLOAT32:
+        return tfio.audio.decode_wav(data, dtype=tf.float32)
+    if kind == VORBIS:
+        return tfio.audio.decode_vorbis(data)
+    if kind == MP3:
+        return tfio.audio.decode_mp3(data)
+    decode = {WAV_INT16: tfio.audio.decode_wav, FLAC_INT16: tfio.audio.decode_flac}[kind]
+    return tf.cast(decode(data, dtype=tf.int16), tf.float32) / FULL_SCALE_INT16
 
-    def resampled() -> tf.Tensor:
-        ratio = SAMPLE_RATE_HZ / tf.cast(rate_hz, tf.float64)
-        late = tf.cast(tf.math.ceil(RESAMPLER_LATENCY / tf.minimum(ratio, 1.0)), tf.int32)
-        whole = tfio.audio.resample(tf.pad(mono, [[0, 2 * late]])[:, None], rate_hz, SAMPLE_RATE_HZ)[:, 0]
-        start = tf.cast(tf.round(RESAMPLER_LATENCY * tf.maximum(ratio, 1.0)), tf.int32)
-        return whole[start : start + tf.cast(tf.math.ceil(ratio * tf.cast(tf.size(mono), tf.float64)), tf.int32)]
 
-    return tf.cond(tf.equal(rate_hz, SAMPLE_RATE_HZ), lambda: mono, resampled)
+def _resample(mono: tf.Tensor, rate_hz: tf.Tensor) -> tf.Tensor:
+    import tensorflow_io as tfio
+
+    ratio = SAMPLE_RATE_HZ / tf.cast(rate_hz, tf.float64)
+    late = tf.cast(tf.math.ceil(RESAMPLER_LATENCY / tf.minimum(ratio, 1.0)), tf.int32)
+    whole = tfio.audio.resample(tf.pad(mono, [[0, 2 * late]])[:, None], rate_hz, SAMPLE_RATE_HZ)[:, 0]
+    start = tf.cast(tf.round(RESAMPLER_LATENCY * tf.maximum(ratio, 1.0)), tf.int32)
+    return whole[start : start + tf.cast(tf.math.ceil(ratio * tf.cast(tf.size(mono), tf.float64)), tf.int32)]
 
 
 def _read_outside(path: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ import logging
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import apache_beam as beam
@@ -21,7 +21,8 @@ from pipelines.beam_runs import beam_options, cause
 from pipelines.jobs import CODE_VERSION
 from pipelines.options import Parser, beam_args
 from pipelines.progress import workers_muted
-from pipelines.run_rows import without_secrets
+from pipelines.run_columns import run_columns, without_secrets
+from pipelines.run_rows import receipt_columns
 from pipelines.text_flags import add_text_flags, text_options
 from transforms import storage, stores
 from transforms.commit import PartEdits, PartOf, claimed, commit, stage_table
@@ -119,7 +120,7 @@ def execute(options: CorrectOptions, output: str, started_at: datetime, held: Le
     if len(receipts) != len(due):
         raise RuntimeError(f"{len(due)} parts were planned and {len(receipts)} staged; nothing was committed")
     receipt = total(receipts, Receipt)
-    row = run_row(options, output, receipt, run_id, started_at)
+    row = run_row(options, receipt, run_id, started_at)
     stage_table(parts.staged("runs", f"dt={parts.date}/{run_id}.parquet"), to_arrow("runs", [row]))
     held.check()
     commit(parts, replaced(output, due))
@@ -136,50 +137,20 @@ def replaced(output: str, due: Sequence[OldPart]) -> dict[tuple[str, str], PartE
     return edits
 
 
-def run_row(options: CorrectOptions, output: str, receipt: Receipt, run_id: str, started_at: datetime) -> RunRow:
+def run_row(options: CorrectOptions, receipt: Receipt, run_id: str, started_at: datetime) -> RunRow:
     """What the run did. Its counts of audio are 0: it heard none."""
-    finished_at = datetime.now(UTC)
     told = {"command": "correct", "text": options.text.told(), "beam_args": without_secrets(options.beam_args)}
-    counts = {name: getattr(receipt, name) for name in ("ok", "no_speech", "partial", "transcripts", "segments")}
-    nothing = dict.fromkeys(
-        [
-            "skipped_not_media",
-            "unchanged",
-            "touched",
-            "removed",
-            "failed_before",
-            "deferred",
-            "unfinished",
-            "failed",
-            "windows",
-            "windows_resumed",
-            "windows_rescued",
-            "violations",
-        ],
-        0,
-    )
+    unheard = replace(receipt, audio_s=0.0, speech_s=0.0)
     return RunRow(
-        run_id=run_id,
-        started_at=started_at,
-        finished_at=finished_at,
-        wall_s=(finished_at - started_at).total_seconds(),
-        exit_status=0,
-        found=receipt.assets,
-        planned=receipt.assets,
-        words=receipt.words,
-        rescue_s=0.0,
-        audio_s=0.0,
-        speech_s=0.0,
-        speed=0.0,
+        **run_columns(run_id, started_at, unheard),
+        **receipt_columns(unheard),
+        windows_resumed=0,
         model="",
         model_sha256="",
         config_hash="",
-        code_version=CODE_VERSION,
         options=json.dumps(told, sort_keys=True),
         versions="{}",
         runner=str(beam_options(options.beam_args).get_all_options()["runner"]),
-        **counts,
-        **nothing,
     )
 
 

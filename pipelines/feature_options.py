@@ -6,34 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from model.errors import BeamscribeError
-from pipelines.options import add_run, add_what, beam_args, check_run, checked_channels
+from pipelines.options import add_run, add_what, check_run, checked_channels, run_fields
+from pipelines.run_options import RunOptions
 from transforms.features.options import CHEAP, FORMATS, GROUPS, UNITS, FeatureOptions
 
 DEFAULT_MODEL = "tiny.en"
 
 
 @dataclass(frozen=True)
-class FeaturesOptions:
+class FeaturesOptions(RunOptions):
     """What one run of the job of features is asked to do."""
 
-    inputs: tuple[str, ...]
-    output: str
     features: FeatureOptions
     # whose encoder gives the embeddings; None: nobody asks for them
     model: str | None
     # files of TFRecords; None: by the number of assets
     shards: int | None
     dry_run: bool
-    max_failed_fraction: float
-    retry_failed: bool
-    prune: bool
-    # audio that the run may take on, in hours; None: all of it
-    max_hours: float | None
-    # what it takes on first: largest, oldest
-    first: str
-    asset_timeout_s: float
-    # for Beam, unchanged, completed with the default runner
-    beam_args: tuple[str, ...]
 
     def that_change_rows(self) -> dict[str, Any]:
         """The options behind the configuration hash."""
@@ -83,19 +72,11 @@ def features_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> Fe
         raise BeamscribeError("--model is for the group embedding: add it to --features, or leave --model out")
     per = _chosen("--per", args.per, UNITS)
     return FeaturesOptions(
-        inputs=tuple(args.input),
-        output=args.output,
+        **run_fields(args, rest, parser),
         features=FeatureOptions(groups, per, args.format, checked_channels(args.channels)),
         model=(args.model or DEFAULT_MODEL) if "embedding" in groups else None,
         shards=args.shards,
         dry_run=args.dry_run,
-        max_failed_fraction=args.max_failed_fraction,
-        retry_failed=args.retry_failed,
-        prune=args.prune,
-        max_hours=args.max_hours,
-        first=args.first,
-        asset_timeout_s=args.asset_timeout_s,
-        beam_args=beam_args(rest, parser),
     )
 
 

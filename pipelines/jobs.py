@@ -5,12 +5,16 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from typing import Protocol
 
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, batch_windows_of, check_options, fastest_precision_of, resolve_model
 from pipelines.beam_runs import makes_template, runner_of
+<<<<<<< HEAD
 from pipelines.options import AUTO, TranscribeOptions
+=======
+from pipelines.options import TranscribeOptions
+from pipelines.run_options import RunOptions
+>>>>>>> feat
 from transforms import storage, stores
 from transforms.assets import Asset, WorkItem
 from transforms.decoder import DecodeFailedError, Decoder
@@ -54,6 +58,10 @@ class Job:
     @property
     def output(self) -> str:
         return self.checked.output
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.checked.inputs
 
     @property
     def runner(self) -> str:
@@ -126,21 +134,6 @@ def make_plan(checked: Checked) -> Job:
     history = read_history(checked.output)
     plan, sizes = plan_inputs(checked.inputs, history, checked.version, checked.options)
     return Job(checked, history, plan, sizes)
-
-
-class RunOptions(Protocol):
-    """What every job that plans its work is told."""
-
-    @property
-    def retry_failed(self) -> bool: ...
-    @property
-    def prune(self) -> bool: ...
-    @property
-    def max_hours(self) -> float | None: ...
-    @property
-    def first(self) -> str: ...
-    @property
-    def asset_timeout_s(self) -> float: ...
 
 
 def plan_inputs(inputs: Inputs, history: History, version: Version, options: RunOptions) -> tuple[Plan, Estimate]:

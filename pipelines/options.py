@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -19,7 +19,11 @@ from model.recognizer import (
     DecodeOptions,
     most_windows,
 )
+<<<<<<< HEAD
 from pipelines.language_model_flags import add_language_model_flags, language_model_use
+=======
+from pipelines.run_options import RunOptions
+>>>>>>> feat
 from pipelines.text_flags import add_text_flags, text_options
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions
@@ -37,11 +41,9 @@ class Parser(argparse.ArgumentParser):
 
 
 @dataclass(frozen=True)
-class TranscribeOptions:
+class TranscribeOptions(RunOptions):
     """What one run of the main job is asked to do."""
 
-    inputs: tuple[str, ...]
-    output: str
     model: str
     language: str | None
     language_per_segment: bool
@@ -58,16 +60,6 @@ class TranscribeOptions:
     batch_windows: int | None
     # gigabytes that a worker process may take; None: a part of what the machine has
     max_memory_gb: float | None
-    max_failed_fraction: float
-    retry_failed: bool
-    prune: bool
-    # audio that the run may take on, in hours; None: all of it
-    max_hours: float | None
-    # what it takes on first: largest, oldest
-    first: str
-    asset_timeout_s: float
-    # for Beam, unchanged, completed with the default runner
-    beam_args: tuple[str, ...]
 
     def that_change_rows(self) -> dict[str, Any]:
         """The options behind the configuration hash. Batch size, workers and runner are not among them.
@@ -251,8 +243,7 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
     precision = "float32" if args.exact else args.precision
     text = text_options(args)
     return TranscribeOptions(
-        inputs=tuple(args.input),
-        output=args.output,
+        **run_fields(args, rest, parser),
         model=args.model,
         language=args.language,
         language_per_segment=args.language_per_segment,
@@ -274,13 +265,6 @@ def transcribe_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> 
         precision=precision,
         batch_windows=args.batch_windows,
         max_memory_gb=args.max_memory,
-        max_failed_fraction=args.max_failed_fraction,
-        retry_failed=args.retry_failed,
-        prune=args.prune,
-        max_hours=args.max_hours,
-        first=args.first,
-        asset_timeout_s=args.asset_timeout_s,
-        beam_args=beam_args(rest, parser),
     )
 
 
@@ -316,6 +300,12 @@ def check_run(args: argparse.Namespace) -> None:
         raise BeamscribeError(f"--asset_timeout_s {args.asset_timeout_s:g}: needs a number of seconds above 0")
     if not 0 <= args.max_failed_fraction <= 1:
         raise BeamscribeError(f"--max_failed_fraction {args.max_failed_fraction:g}: needs a fraction from 0 to 1")
+
+
+def run_fields(args: argparse.Namespace, rest: Sequence[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """The fields of `RunOptions`. Raises BeamscribeError for a flag that nobody knows."""
+    own = {f.name: getattr(args, f.name) for f in fields(RunOptions) if hasattr(args, f.name)}
+    return own | {"inputs": tuple(args.input), "beam_args": beam_args(rest, parser)}
 
 
 def checked_channels(text: str) -> str:

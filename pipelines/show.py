@@ -61,10 +61,9 @@ def print_hits(vocabulary: str, texts: Sequence[str]) -> None:
 
 
 def read_table(output: str, table: str) -> list[dict]:
-    """All rows of a table, sorted by uri and channel."""
-    schema = schema_of(table)
+    """All rows of a table, sorted by uri and channel. Columns that older versions did not write are null."""
     parts = [pq.read_table(io.BytesIO(storage.read_whole(info.path))) for info in table_parts(output, table)]
-    rows = pa.concat_tables([part.cast(schema) for part in parts] or [schema.empty_table()]).to_pylist()
+    rows = pa.concat_tables([schema_of(table).empty_table(), *parts], promote_options="default").to_pylist()
     return sorted(rows, key=lambda row: (row["uri"], row.get("channel") or 0))
 
 

@@ -46,6 +46,8 @@ class TrainJob:
     # of a vocabulary of pieces
     n_pieces: int
     options: TrainOptions
+    # clips are decoded by tensorflow-io
+    read_in_graph: bool
 
 
 def parser() -> Parser:
@@ -65,6 +67,11 @@ def parser() -> Parser:
         default=[],
         metavar="FILE",
         help="clips to choose the best epoch by, and to stop early by (default: none, the last epoch is kept)",
+    )
+    what.add_argument(
+        "--read_in_graph",
+        action="store_true",
+        help="read clips by tensorflow-io: in parallel, of local files, the mix of their channels (docs/models.md)",
     )
     what.add_argument("--output", required=True, metavar="DIR", help="local folder of the model")
     what.add_argument("--architecture", choices=ARCHITECTURES, default=config.architecture)
@@ -104,6 +111,8 @@ def train_job(argv: Sequence[str]) -> TrainJob:
         raise BeamscribeError(f"--output {args.output}: needs a local folder; copy the model when it is done")
     if args.pieces is not None and args.vocabulary_kind != "pieces":
         raise BeamscribeError("--pieces is of --vocabulary_kind pieces: leave it out")
+    if args.read_in_graph and any(os.path.isdir(name) for name in (*args.manifest, *args.dev_manifest)):
+        raise BeamscribeError("--read_in_graph reads clips, and a folder of TFRecords has none: leave one of them out")
     config = CtcConfig(
         architecture=args.architecture,
         depth=args.depth,
@@ -126,7 +135,8 @@ def train_job(argv: Sequence[str]) -> TrainJob:
     )
     n_pieces = 256 if args.pieces is None else args.pieces
     output = Path(storage.normalise(args.output))
-    return TrainJob(tuple(args.manifest), tuple(args.dev_manifest), output, config, n_pieces, options)
+    manifests, development = tuple(args.manifest), tuple(args.dev_manifest)
+    return TrainJob(manifests, development, output, config, n_pieces, options, args.read_in_graph)
 
 
 def train_model(job: TrainJob) -> "Trained":
@@ -153,6 +163,9 @@ def _clips(job: TrainJob, manifests: Sequence[str]) -> "Clips":
     from model.ctc.examples import example_manifest
 
     digest = hashlib.sha256(repr(job.config.log_mel).encode())
+    if job.read_in_graph:
+        # other resamplers and decoders, other last digits
+        digest.update(b"in graph")
     for manifest in manifests:
         path = storage.normalise(manifest)
         is_examples = os.path.isdir(path)
@@ -182,7 +195,7 @@ def _read(job: TrainJob, manifests: Sequence[str]) -> Iterator["Clip"]:
                     yield Clip(uri, fold(reference), features)
                     bar.update()
                 continue
-            for clip in read_training_clips([manifest]):
+            for clip in read_training_clips([manifest], job.read_in_graph):
                 yield Clip(clip.uri, fold(clip.reference), log_mel(clip.samples, job.config.log_mel))
                 bar.update()
 

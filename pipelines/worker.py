@@ -21,7 +21,7 @@ import grpc
 from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
 from google.protobuf import json_format
 
-from pipelines.run_rows import is_secret
+from pipelines.run_columns import is_secret
 
 PROVISION_TIMEOUT_S = 60
 

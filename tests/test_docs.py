@@ -17,9 +17,14 @@ BLOCKS = [
 
 @pytest.fixture(scope="module")
 def folder(kept_recognizers, tmp_path_factory):
-    """A folder with what `make demo` leaves in it."""
+    """A folder with what `make demo`, and the commands of docs/features.md, leave in it."""
     folder = tmp_path_factory.mktemp("demo")
-    assert main(["transcribe", "--input", str(REPOSITORY / "samples"), "--output", str(folder / "out")]) == 0
+    samples = REPOSITORY / "samples"
+    features = ["features", "--per", "utterance,frame", "--output", str(folder / "features"), "--input", str(samples)]
+    examples = ["features", "--format", "tfrecord", "--output", str(folder / "examples"), "--input"]
+    assert main(["transcribe", "--input", str(samples), "--output", str(folder / "out")]) == 0
+    assert main(features) == 0
+    assert main([*examples, str(samples / "manifest.jsonl")]) == 0
     return folder
 
 

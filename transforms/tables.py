@@ -82,6 +82,9 @@ def tables_page() -> str:
         "column that readers add), in Parquet compressed with zstd. Times named `*_s` are float64 seconds from the",
         "start of the asset, timestamps are UTC microseconds, absent is null. The comments below are also in the",
         "metadata of each Parquet column (`pyarrow.parquet.read_schema(file).field('uri').metadata`).",
+        "",
+        "A later version may add a column that has null. Files of versions before lack it, and are not written again",
+        "for its sake: DuckDB reads both with `union_by_name = true`, pyarrow with the schema of the newest file.",
     ]
     for table in ALL_TABLES:
         schema = schema_of(table)

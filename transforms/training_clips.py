@@ -35,12 +35,17 @@ class TrainingClip:
     language: str | None
 
 
-def read_training_clips(manifests: Sequence[str]) -> Iterator[TrainingClip]:
-    """The rows that have a reference. BeamscribeError for what is no manifest, or a clip that cannot be decoded."""
+def read_training_clips(manifests: Sequence[str], in_graph: bool = False) -> Iterator[TrainingClip]:
+    """The rows that have a reference. BeamscribeError for what is no manifest, or a clip that cannot be decoded.
+
+    in_graph: files are read in parallel by tensorflow-io, which knows local ones and the mix of their channels.
+    """
     for name in manifests:
         # parts of one file that follow each other: it is decoded once
-        for (file, channel), parts in groupby(_rows(name), key=lambda row: (row.path, row.channel)):
-            samples = _decode(file, channel)
+        groups = [list(parts) for _, parts in groupby(_rows(name), key=lambda row: (row.path, row.channel))]
+        firsts = [parts[0] for parts in groups]
+        sounds = _decode_in_graph(firsts) if in_graph else (_decode(row.path, row.channel) for row in firsts)
+        for parts, samples in zip(groups, sounds, strict=True):
             for row in parts:
                 yield _clip(row, samples)
 
@@ -110,6 +115,18 @@ def _clip(row: ManifestRow, samples: np.ndarray) -> TrainingClip:
 
 def _part(start_s: float | None, end_s: float | None) -> slice:
     return slice(round((start_s or 0.0) * SAMPLE_RATE_HZ), None if end_s is None else round(end_s * SAMPLE_RATE_HZ))
+
+
+def _decode_in_graph(rows: Sequence[ManifestRow]) -> Iterator[np.ndarray]:
+    """The mix of all channels of each row's file, [n] float32 at 16 kHz."""
+    from model.tfio_reading import read_each
+
+    for row in rows:
+        if not storage.is_local(row.path):
+            raise BeamscribeError(f"{row.path} is not on this machine: leave --read_in_graph out, or copy it here")
+        if row.channel is not None:
+            raise BeamscribeError(f"{row.path} (channel {row.channel}): --read_in_graph mixes channels, leave it out")
+    return read_each([row.path for row in rows], in_graph=True)
 
 
 def _decode(path: str, channel: int | None) -> np.ndarray:

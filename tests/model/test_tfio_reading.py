@@ -18,6 +18,7 @@ from model.tfio_reading import (
     WAV_INT16,
     has_tensorflow_io,
     kind_of,
+    read_each,
     read_sounds,
 )
 from model.whisper.audio import log_mel
@@ -85,6 +86,30 @@ def test_files_come_in_order_whatever_they_are(in_graph, tmp_path):
     alone = [next(read_sounds([path], in_graph).as_numpy_iterator()) for path in paths]
     for ours, theirs in zip(read_sounds(paths, in_graph).as_numpy_iterator(), alone, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("in_graph", IN_GRAPH)
+def test_files_read_at_once_keep_their_own_samples(in_graph, tmp_path, monkeypatch):
+    """https://github.com/tensorflow/io/issues/1647: with tfio.IOTensor files get each other's samples."""
+    monkeypatch.setattr(tf.data, "AUTOTUNE", 8)
+    paths = [str(tmp_path / f"{number}.wav") for number in range(400)]
+    for number, path in enumerate(paths):
+        soundfile.write(path, np.full(30_000 + 100 * number, number / 512, np.float32), 16_000, "FLOAT")
+    sounds = read_sounds(paths, in_graph).as_numpy_iterator()
+    found = [(len(samples), samples.min(), samples.max()) for samples in sounds]
+    assert found == [(30_000 + 100 * number, number / 512, number / 512) for number in range(400)]
+
+
+@pytest.mark.parametrize("in_graph", IN_GRAPH)
+@pytest.mark.parametrize("name", ["int16.wav", "int16.flac"])
+def test_a_file_that_is_damaged_is_named(name, in_graph, tmp_path):
+    flags = {"subtype": "PCM_16"}
+    whole, broken = (write(tmp_path, name, rate_hz, flags) for rate_hz in (16_000, 8_000))
+    data = Path(broken).read_bytes()
+    Path(broken).write_bytes(data[:30] if name.endswith("wav") else data[: len(data) // 2])
+    sounds = read_each([whole, broken], in_graph)
+    with pytest.raises(BeamscribeError, match=r"8000-int16_(wav|flac) cannot be (read|decoded)"):
+        list(sounds)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

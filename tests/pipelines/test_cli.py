@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.options import transcribe_options
-from pipelines.run_rows import without_secrets
+from pipelines.run_columns import without_secrets
 from pipelines.transcribe import parser
 from tests.conftest import REPOSITORY
 

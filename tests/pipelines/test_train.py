@@ -27,6 +27,7 @@ def test_flags_come_to_a_job(tmp_path: Path) -> None:
         CtcConfig("conformer", depth=1, width=16, language="de"),
         256,
         TrainOptions(epochs=2, batch_size=8, warmup_steps=2, join_clips=3, augment=False, seed=7),
+        read_in_graph=False,
     )
 
 
@@ -34,6 +35,7 @@ def test_flags_come_to_a_job(tmp_path: Path) -> None:
     ("flags", "message"),
     [
         (["--epochs", "0"], "--epochs 0: needs at least 1"),
+        (["--read_in_graph", "--dev_manifest", "."], "--read_in_graph reads clips, and a folder of TFRecords has none"),
         (["--pieces", "9"], "--pieces is of --vocabulary_kind pieces: leave it out"),
         (["--output", "gs://bucket/model"], "--output gs://bucket/model: needs a local folder"),
         (["--width", "30", "--architecture", "conformer"], "width is a multiple of 2 and of n_heads"),

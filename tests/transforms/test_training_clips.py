@@ -1,7 +1,11 @@
 """Clips to train on: what the rows of a manifest come to, and texts that are on one side alone."""
 
 import json
+<<<<<<< HEAD
 import os
+=======
+from importlib.util import find_spec
+>>>>>>> feat
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +61,29 @@ def test_rows_become_clips(tmp_path):
 def test_rows_that_cannot_be_trained_on(row, complaint, tmp_path):
     with pytest.raises(BeamscribeError, match=complaint):
         list(read_training_clips([write(tmp_path, row)]))
+
+
+@pytest.mark.skipif(find_spec("tensorflow_io") is None, reason="tensorflow-io: make tfio-test")
+def test_in_graph_rows_become_the_same_clips(tmp_path):
+    manifest = write(
+        tmp_path, {"reference": "red"}, {"reference": "green", "start_s": 0.5, "end_s": 1.5}, {"reference": ""}
+    )
+    plain, in_graph = (list(read_training_clips([manifest], how)) for how in (False, True))
+    assert [(c.uri, c.reference) for c in plain] == [(c.uri, c.reference) for c in in_graph]
+    for ours, theirs in zip(plain, in_graph, strict=True):
+        np.testing.assert_allclose(ours.samples, theirs.samples, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ({"uri": "s3://calls/a.wav"}, "s3://calls/a.wav is not on this machine: leave --read_in_graph out"),
+        ({"channel": 1}, r"a\.wav \(channel 1\): --read_in_graph mixes channels, leave it out"),
+    ],
+)
+def test_in_graph_what_it_cannot_read_is_refused(row, complaint, tmp_path):
+    with pytest.raises(BeamscribeError, match=complaint):
+        list(read_training_clips([write(tmp_path, {"reference": "red", **row})], in_graph=True))
 
 
 def test_damaged_clips_are_refused(tmp_path):

@@ -61,9 +61,10 @@ def mfcc_frames(chunk: Chunk) -> Frames:
 
 def spectral_frames(chunk: Chunk) -> Frames:
     magnitudes = chunk.own_magnitudes
+    centroids_hz = spectra.centroid_hz(magnitudes)
     return {
-        "centroid_hz": spectra.centroid_hz(magnitudes),
-        "bandwidth_hz": spectra.bandwidth_hz(magnitudes),
+        "centroid_hz": centroids_hz,
+        "bandwidth_hz": spectra.bandwidth_hz(magnitudes, centroids_hz),
         "rolloff_hz": spectra.rolloff_hz(magnitudes),
         "flatness": spectra.flatness(magnitudes),
         "contrast_db": spectra.contrast_db(magnitudes),

@@ -5,12 +5,17 @@ loudest frame (`top_db`), and the estimate of how instruments are tuned. Nothing
 """
 
 import itertools
+from functools import cache
 
 import librosa
 import numpy as np
+from librosa.filters import mel
+from scipy.ndimage import convolve1d
+from scipy.signal import savgol_coeffs
+from scipy.sparse import csr_array
 
 from model.recognizer import SAMPLE_RATE_HZ
-from transforms.features.chunks import HOP_SAMPLES
+from transforms.features.chunks import FRAME_SAMPLES, HOP_SAMPLES
 from transforms.features.options import N_MELS, N_MFCC
 
 # librosa's width of 9 frames: four on each side
@@ -24,8 +29,14 @@ CONTRAST_QUANTILE = 0.02
 
 def log_mel_db(magnitudes: np.ndarray) -> np.ndarray:
     """Power in N_MELS mel bands (Slaney's, of unit area), in dB, no lower than -100: [N_MELS, n]."""
-    power = librosa.feature.melspectrogram(S=np.square(magnitudes), sr=SAMPLE_RATE_HZ, n_mels=N_MELS)
-    return librosa.power_to_db(power, top_db=None)
+    return librosa.power_to_db(_mel_filters() @ np.square(magnitudes), top_db=None)
+
+
+@cache
+def _mel_filters() -> csr_array:
+    """librosa's mel filters [N_MELS, n_bins]. One weight in forty is not zero: a product of all of them is most of the
+    work there is, and BLAS adds threads to those of the workers."""
+    return csr_array(mel(sr=SAMPLE_RATE_HZ, n_fft=FRAME_SAMPLES, n_mels=N_MELS))
 
 
 def mfcc(log_mel: np.ndarray) -> np.ndarray:
@@ -35,7 +46,13 @@ def mfcc(log_mel: np.ndarray) -> np.ndarray:
 
 def delta(frames: np.ndarray, order: int) -> np.ndarray:
     """How values change from frame to frame: Savitzky-Golay over DELTA_WIDTH frames, ends repeated; [d, n]."""
-    return librosa.feature.delta(frames, width=DELTA_WIDTH, order=order, mode="nearest")
+    return convolve1d(frames, _slope(order), mode="nearest").astype(frames.dtype)
+
+
+@cache
+def _slope(order: int) -> np.ndarray:
+    """The weights of `delta`: scipy fits a polynomial for them every time that librosa asks."""
+    return savgol_coeffs(DELTA_WIDTH, order, deriv=order)
 
 
 def centroid_hz(magnitudes: np.ndarray) -> np.ndarray:
@@ -43,9 +60,9 @@ def centroid_hz(magnitudes: np.ndarray) -> np.ndarray:
     return librosa.feature.spectral_centroid(S=magnitudes, sr=SAMPLE_RATE_HZ)[0]
 
 
-def bandwidth_hz(magnitudes: np.ndarray) -> np.ndarray:
-    """Standard deviation of frequency around the centroid, weighted by magnitude: [n]."""
-    return librosa.feature.spectral_bandwidth(S=magnitudes, sr=SAMPLE_RATE_HZ)[0]
+def bandwidth_hz(magnitudes: np.ndarray, centroids_hz: np.ndarray) -> np.ndarray:
+    """Standard deviation of frequency around the centroid [n], weighted by magnitude: [n]."""
+    return librosa.feature.spectral_bandwidth(S=magnitudes, sr=SAMPLE_RATE_HZ, centroid=centroids_hz[None])[0]
 
 
 def rolloff_hz(magnitudes: np.ndarray) -> np.ndarray:
