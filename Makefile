@@ -33,7 +33,7 @@ lint: .venv/installed-test  ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-servers: .venv/servers/swift .venv/servers/azurite .venv/servers/airflow .venv/servers/flink .venv/servers/prism  ## install what the tests run against
+servers: .venv/servers/swift .venv/servers/azurite .venv/servers/airflow .venv/servers/flink .venv/servers/prism .venv/servers/kenlm  ## install what the tests run against
 
 samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite)
 	$(BIN)/python samples/make.py
@@ -82,6 +82,12 @@ samples: .venv/installed  ## synthesise the clips of samples/ again (needs flite
 	  mvn --batch-mode --quiet --file tests/cluster/job_server/pom.xml -Doutput=$(CURDIR)/$@/jar package || { rm -rf $@; exit 1; }; \
 	  touch $@; \
 	else echo 'Maven is not installed: the tests on Flink are left out' >&2; fi
+
+# compiled on installation
+.venv/servers/kenlm: tests/kenlm.txt | .venv/installed-test
+	if command -v cmake >/dev/null && command -v c++ >/dev/null; then \
+	  mkdir -p $(@D) && $(PIP) -r $< && touch $@; \
+	else echo 'cmake and a C++ compiler are not installed: the tests with KenLM are left out' >&2; fi
 
 # Beam's own portable runner, built by Go at the version of the pipeline's Beam
 .venv/servers/prism: requirements.txt | .venv/installed-test

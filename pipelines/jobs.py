@@ -9,12 +9,8 @@ from importlib.metadata import version
 from model.errors import BeamscribeError
 from model.registry import ModelFiles, batch_windows_of, check_options, fastest_precision_of, resolve_model
 from pipelines.beam_runs import makes_template, runner_of
-<<<<<<< HEAD
 from pipelines.options import AUTO, TranscribeOptions
-=======
-from pipelines.options import TranscribeOptions
 from pipelines.run_options import RunOptions
->>>>>>> feat
 from transforms import storage, stores
 from transforms.assets import Asset, WorkItem
 from transforms.decoder import DecodeFailedError, Decoder

@@ -19,11 +19,8 @@ from model.recognizer import (
     DecodeOptions,
     most_windows,
 )
-<<<<<<< HEAD
 from pipelines.language_model_flags import add_language_model_flags, language_model_use
-=======
 from pipelines.run_options import RunOptions
->>>>>>> feat
 from pipelines.text_flags import add_text_flags, text_options
 from transforms.decoder import ASSET_TIMEOUT_S
 from transforms.speech import SpeechOptions

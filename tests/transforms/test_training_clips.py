@@ -1,11 +1,8 @@
 """Clips to train on: what the rows of a manifest come to, and texts that are on one side alone."""
 
 import json
-<<<<<<< HEAD
 import os
-=======
 from importlib.util import find_spec
->>>>>>> feat
 from pathlib import Path
 
 import numpy as np
