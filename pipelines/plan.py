@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pipelines.jobs import Job, check, make_plan
 from pipelines.options import transcribe_options
 from pipelines.transcribe import parser
-from transforms.estimates import Estimate
+from transforms.estimates import Estimate, length_text
 from transforms.history import measured_speed
 from transforms.planning import Plan, config_hash
 
@@ -53,12 +53,12 @@ def forecast(job: Job) -> str:
     """How much audio there is, and how long it will take as measured by earlier runs."""
     audio_s = job.sizes.total_s(job.plan.work)
     if audio_s is None:
-        return "hours: unknown" if job.plan.work else "nothing to do"
-    hours = f"about {audio_s / 3600:.2f} h of audio"
+        return "length: unknown" if job.plan.work else "nothing to do"
+    length = f"about {length_text(audio_s)} of audio"
     speed = measured_speed(job.output, job.model.sha256, config_hash(job.options.that_change_rows()))
     if speed is None:
-        return f"{hours}; time: unknown, no run with this model has been measured here"
-    return f"{hours}; about {audio_s / speed / 60:.1f} min at the {speed:.1f} times real time of earlier runs"
+        return f"{length}; time: unknown, no run with this model has been measured here"
+    return f"{length}; about {audio_s / speed / 60:.1f} min at the {speed:.1f} times real time of earlier runs"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from transforms import progress
+from transforms.estimates import length_text
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +90,10 @@ def describe(now: progress.Progress, n_assets: int, n_bytes: int, elapsed_s: flo
     if share and now.audio_s:
         all_s = now.audio_s * n_bytes / now.bytes_done
         to_go_s = elapsed_s * (1 - share) / share
-        parts.append(f"{share * all_s / 3600:.2f} of about {all_s / 3600:.2f} h")
+        parts.append(f"{length_text(share * all_s)} of about {length_text(all_s)}")
         parts.append(f"{share * all_s / elapsed_s:.1f} times real time")
         parts.append(f"about {to_go_s / 60:.0f} min to go" if to_go_s >= 90 else f"about {to_go_s:.0f} s to go")
     elif now.recognized_s:
         # no file was read to its end yet: nothing tells how much there is
-        parts.append(f"{now.recognized_s / 3600:.2f} h of speech, {now.recognized_s / elapsed_s:.1f} times real time")
+        parts.append(f"{length_text(now.recognized_s)} of speech, {now.recognized_s / elapsed_s:.1f} times real time")
     return ", ".join(parts)

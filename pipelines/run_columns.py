@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pipelines.jobs import CODE_VERSION
 from pipelines.run_options import RunOptions
+from transforms.estimates import length_text
 from transforms.features.rows import FeatureRunRow
 from transforms.inputs import Inputs
 from transforms.planning import Plan, config_hash
@@ -127,7 +128,7 @@ def summary_lines(row: RunRow | FeatureRunRow, statuses: str, decimals: int, tab
     lines = [
         f"{row.planned} of {row.found} assets done now ({row.unchanged} unchanged, {row.failed_before} failed before): "
         f"{statuses}",
-        f"{row.audio_s / 3600:.2f} h of audio in {row.wall_s:.0f} s: {row.speed:.{decimals}f} times real time",
+        f"{length_text(row.audio_s)} of audio in {row.wall_s:.0f} s: {row.speed:.{decimals}f} times real time",
         f"{tables} (run {row.run_id})",
     ]
     if row.removed:

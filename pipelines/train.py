@@ -24,6 +24,7 @@ from model.precision import PRECISIONS
 from pipelines.cli import quiet
 from pipelines.options import Parser, beam_args
 from transforms import storage, stores
+from transforms.estimates import length_text
 from transforms.training_clips import file_versions, read_training_clips
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def train_model(job: TrainJob) -> "Trained":
     clips = _clips(job, job.manifests)
     development = _clips(job, job.development) if job.development else None
     vocabulary = vocabulary_of(clips.texts, job.config.vocabulary_kind, job.n_pieces)
-    print(f"{len(clips)} clips ({_hours(job, clips):.2f} h), {len(vocabulary)} labels", flush=True)
+    print(f"{len(clips)} clips ({length_text(3600 * _hours(job, clips))}), {len(vocabulary)} labels", flush=True)
     with _bar() as bar:
         trained = train(
             job.config, vocabulary, clips, development, job.output, job.options, _shown_on(bar), _print_epoch

@@ -65,3 +65,10 @@ def bounded(items: Sequence[WorkItem], sizes: Estimate, max_s: float) -> tuple[l
         if taken_s > max_s and number:
             return list(items[:number]), list(items[number:])
     return list(items), []
+
+
+def length_text(seconds: float) -> str:
+    """How long some audio is, for people."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.2f} h"

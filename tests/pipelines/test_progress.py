@@ -10,7 +10,7 @@ from transforms.progress import Progress
 def test_line_of_a_run_half_done():
     now = Progress(bytes_done=500, assets_done=3, audio_s=7200.0, windows_found=240, windows_done=120)
     line = describe(now, n_assets=6, n_bytes=1000, elapsed_s=100.0)
-    assert line == "3 of 6 assets read, 1.00 of about 4.00 h, 36.0 times real time, about 5 min to go"
+    assert line == "3 of 6 assets read, 60 min of about 4.00 h, 36.0 times real time, about 5 min to go"
 
 
 def test_line_before_anything_is_known():
@@ -20,7 +20,7 @@ def test_line_before_anything_is_known():
 
 def test_line_within_the_first_long_file():
     now = Progress(windows_found=240, windows_done=120, recognized_s=3600.0)
-    assert describe(now, 1, 1000, 400.0) == "0 of 1 assets read, 1.00 h of speech, 9.0 times real time"
+    assert describe(now, 1, 1000, 400.0) == "0 of 1 assets read, 60 min of speech, 9.0 times real time"
 
 
 def test_what_was_read_and_not_recognised_is_not_done():

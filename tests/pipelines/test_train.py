@@ -72,7 +72,7 @@ def test_trained_folder_transcribes(tmp_path: Path, capsys: pytest.CaptureFixtur
     command = ["train", "--manifest", str(manifest), "--dev_manifest", str(manifest), "--output", str(model), *SMALL]
     assert main(command) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "8 clips (0.00 h), 8 labels"
+    assert out[0] == "8 clips (4 s), 8 labels"
     assert [line.split(":")[0] for line in out[1:3]] == ["epoch 1", "epoch 2"]
     assert out[-1] == f"model: {model}"
     assert sorted(path.name for path in model.iterdir()) == [

@@ -1,7 +1,9 @@
 """Hours of audio, before any of it is read."""
 
+import pytest
+
 from transforms.assets import Asset, WorkItem
-from transforms.estimates import bounded, estimate, extension
+from transforms.estimates import bounded, estimate, extension, length_text
 from transforms.history import Done, History
 
 NOTHING = History({}, {})
@@ -53,3 +55,10 @@ def test_hours_bound_a_run_to_its_first_assets_but_never_to_none():
     assert bounded(items, sizes, 25.0) == (items[:2], items[2:])
     assert bounded(items, sizes, 1.0) == (items[:1], items[1:])
     assert bounded(items, sizes, 1000.0) == (items, [])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_100, "118 min"), (9_000, "2.50 h")]
+)
+def test_length_for_people(seconds, text):
+    assert length_text(seconds) == text
