@@ -58,7 +58,7 @@ class DecodeOptions:
     short_windows: bool = True
     # terms to expect, of any number: each token that carries one on is made likelier while searching
     bias: tuple[BiasPhrase, ...] = ()
-    # n-grams that the search of a CTC model asks as well; None: none
+    # n-grams: the search of a CTC model asks them as well, a Whisper's hypotheses are ranked again; None: none
     language_model: LanguageModelUse | None = None
 
 

@@ -13,6 +13,7 @@ from model.ctc.decoding import CtcDecoder
 from model.ctc.files import inspect_ctc, is_ctc
 from model.ctc.footprint import ctc_batch_windows
 from model.ctc.frame_recognizer import search_options
+from model.ctc.language_model import language_model_bytes
 from model.ctc.vocabulary import CtcVocabulary
 from model.errors import BeamscribeError
 from model.precision import fastest_precision
@@ -21,6 +22,7 @@ from model.recognizer import BATCH_WINDOWS, BiasPhrase, DecodeOptions, Recognize
 from model.saved_model_folder import VOCABULARY_FILE, is_saved_model, read_folder
 from model.whisper.checkpoint import inspect_checkpoint, load_checkpoint
 from model.whisper.footprint import fitting_batch
+from model.whisper.rescoring import Rescorer
 from model.whisper.tokenizer import MEND as TOKENIZER_MEND
 from model.whisper.tokenizer import TOKENIZER_FILE, WhisperTokenizer
 
@@ -117,8 +119,6 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
         raise BeamscribeError(f"there is no task {options.task!r}: give transcribe or translate")
     if files.family in CTC_FAMILIES:
         _refuse_whisper_options(files, options)
-    else:
-        _refuse_ctc_options(files, options)
     if options.task == "translate" and not files.multilingual:
         raise BeamscribeError(f"{files.name} knows English only and cannot translate: give a multilingual model")
     for language in languages:
@@ -143,19 +143,13 @@ def check_options(files: ModelFiles, options: DecodeOptions, languages: Sequence
     if files.family in CTC_FAMILIES:
         # reads the language model, and spells the terms
         CtcDecoder(_vocabulary_of(files), search_options(options))
+    elif options.language_model:
+        Rescorer(options.language_model)
 
 
 def _vocabulary_of(files: ModelFiles) -> CtcVocabulary:
     name = CTC_VOCABULARY_FILE if files.family == CTC else VOCABULARY_FILE
     return CtcVocabulary.read(files.folder / name)
-
-
-def _refuse_ctc_options(files: ModelFiles, options: DecodeOptions) -> None:
-    if options.language_model:
-        raise BeamscribeError(
-            f"--language_model is for CTC models, and {files.name} is a Whisper, which has learnt one of its own: "
-            "leave it out"
-        )
 
 
 def _refuse_whisper_options(files: ModelFiles, options: DecodeOptions) -> None:
@@ -192,7 +186,8 @@ def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: f
     if files.family == CTC:
         return ctc_batch_windows(inspect_ctc(files.folder), n_processors(), options.language_model, max_memory_gb)
     dims = inspect_checkpoint(files.folder).dims
-    return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb)
+    n_bytes = language_model_bytes(options.language_model) if options.language_model else 0
+    return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb, n_bytes)
 
 
 def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int = BATCH_WINDOWS) -> Recognizer:

@@ -13,12 +13,13 @@ DEFAULTS = LanguageModelUse(Path())
 
 def add_language_model_flags(parser: argparse.ArgumentParser) -> None:
     """Flags of `transcribe`."""
-    group = parser.add_argument_group("what a CTC model is likely to have heard (docs/text-ctc-decoding.md)")
+    group = parser.add_argument_group("what is likely to have been said (docs/text-ctc-decoding.md)")
     group.add_argument(
         "--language_model",
         metavar="FILE",
-        help="n-grams that the search asks as well: ARPA, plain or gzip, or a binary of KenLM; a local file that every "
-        "worker has. Of CTC models alone, with a --beam_size of 2 or more",
+        help="n-grams: ARPA, plain or gzip, or a binary of KenLM; a local file that every worker has. The search of a "
+        "CTC model asks them as well; what a Whisper's beam ends with is ranked again by them. Needs a --beam_size of "
+        "2 or more",
     )
     group.add_argument(
         "--lm_alpha", type=float, metavar="A", help=f"weight of its log-probability (default: {DEFAULTS.alpha:g})"

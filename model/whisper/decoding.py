@@ -30,15 +30,17 @@ class Sot(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """The best hypothesis of each window."""
+    """The best hypotheses of each window: as many rows for each as were asked for, the best first."""
 
-    # [n_batch, max_tokens], end-of-text from `lengths` on
+    # [n_rows, max_tokens], end-of-text from `lengths` on
     tokens: tf.Tensor
-    # [n_batch] tokens before end-of-text
+    # [n_rows] tokens before end-of-text
     lengths: tf.Tensor
-    # [n_batch] natural log, end-of-text included
+    # [n_rows] natural log, end-of-text included; -inf where fewer hypotheses have ended than were asked for
     sum_logprobs: tf.Tensor
-    # [n_batch]
+    # [n_rows] what they were ranked by, natural log a token
+    scores: tf.Tensor
+    # [n_rows]
     no_speech_probs: tf.Tensor
 
 
@@ -56,17 +58,17 @@ class Hypotheses(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How many hypotheses of each window have ended, and the best of them."""
+    """How many hypotheses of each window have ended, and the best of them, best first."""
 
     # [n_batch]
     count: tf.Tensor
-    # [n_batch, max_tokens]
+    # [n_batch, n_best, max_tokens]
     tokens: tf.Tensor
-    # [n_batch]
+    # [n_batch, n_best]
     lengths: tf.Tensor
-    # [n_batch]
+    # [n_batch, n_best]
     sum_logprobs: tf.Tensor
-    # of [n_batch]; empty without a vocabulary
+    # of [n_batch, n_best]; empty without a vocabulary
     match: Match | tuple[()]
 
 
@@ -96,8 +98,9 @@ def search(
     max_tokens: int,
     sot: Sot,
     bias: Bias | None = None,
+    n_best: int = 1,
 ) -> Decoded:
-    """The best transcript of each window.
+    """The `n_best` transcripts of each window, of at most as many as the beam is wide.
 
     context: of `network.audio_context`, for the batch, of at least LEAST_ROWS windows. prompts [n_batch, n_prompt]
     hold start-of-transcript at `sot.position`. limits [n_batch]: tokens that are written at most, themselves at most
@@ -106,7 +109,7 @@ def search(
     n_batch, n_prompt = tf.shape(prompts)[0], prompts.shape[1]
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
-    beam, ended = _nothing_written(grammar, bias, n_batch, max_tokens)
+    beam, ended = _nothing_written(grammar, bias, n_batch, max_tokens, n_best)
     logits = whisper.filled_logits(network, states[:, -1:])
     beam, ended, _ = _extend(grammar, bias, 0, limits, beam, ended, logits, beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
@@ -132,7 +135,13 @@ def search(
     shapes = (shapes[0], shapes[1]._replace(visible=free(visible, -1), cache=free_cache(cache)), shapes[2])
     _, state, found = tf.while_loop(is_searching, write_token, loop, shape_invariants=shapes)
     found = _put(found, state)
-    return Decoded(found.tokens, found.lengths, found.sum_logprobs, no_speech_probs)
+    return Decoded(
+        tokens=tf.reshape(found.tokens, [-1, max_tokens]),
+        lengths=tf.reshape(found.lengths, [-1]),
+        sum_logprobs=tf.reshape(found.sum_logprobs, [-1]),
+        scores=tf.reshape(_score(found, found.lengths), [-1]),
+        no_speech_probs=tf.repeat(no_speech_probs, n_best),
+    )
 
 
 def _are_open(step: tf.Tensor, state: Searching, beam_size: int) -> tf.Tensor:
@@ -189,13 +198,14 @@ def no_speech_probabilities(network: Network, states: tf.Tensor, sot: Sot) -> tf
 
 
 def _nothing_written(
-    grammar: Grammar, bias: Bias | None, n_batch: tf.Tensor, max_tokens: int
+    grammar: Grammar, bias: Bias | None, n_batch: tf.Tensor, max_tokens: int, n_best: int
 ) -> tuple[Hypotheses, Ended]:
     no_tokens = tf.fill([n_batch, 1, max_tokens], grammar.eot)
-    match, of_ended = (at_root([n_batch, 1]), at_root([n_batch])) if bias else ((), ())
+    match, of_ended = (at_root([n_batch, 1]), at_root([n_batch, n_best])) if bias else ((), ())
     beam = Hypotheses(no_tokens, tf.zeros([n_batch, 1]), at_start(grammar, [n_batch, 1]), match)
-    none = tf.zeros([n_batch], tf.int32)
-    return beam, Ended(none, no_tokens[:, 0], none, tf.fill([n_batch], -np.float32(np.inf)), of_ended)
+    none = tf.zeros([n_batch, n_best], tf.int32)
+    unlikely = tf.fill([n_batch, n_best], -np.float32(np.inf))
+    return beam, Ended(none[:, 0], tf.repeat(no_tokens, n_best, axis=1), none, unlikely, of_ended)
 
 
 def _extend(
@@ -251,19 +261,17 @@ def _collect(
     is_last, is_open = (step == limits - 1)[:, None], ((step < limits) & (ended.count < beam_size))[:, None]
     lengths = tf.where(ends, step, step + 1)
     counted = (ends | is_last) & (candidates.sum_logprobs > -np.inf) & is_open
-    scores = tf.where(counted, _score(candidates, lengths), -np.inf)
-    best = tf.argmax(scores, axis=-1, output_type=tf.int32)[:, None]
-    better = tf.reduce_max(scores, axis=-1) > _score(ended, ended.lengths)
-    count = ended.count + tf.reduce_sum(tf.cast(counted, tf.int32), axis=-1)
-    found = (candidates.tokens, lengths, candidates.sum_logprobs, candidates.match)
-    tokens, lengths, sum_logprobs, match = tf.nest.map_structure(lambda x: tf.squeeze(x, 1), _pick(found, best))
-    return Ended(
-        count,
-        tf.where(better[:, None], tokens, ended.tokens),
-        tf.where(better, lengths, ended.lengths),
-        tf.where(better, sum_logprobs, ended.sum_logprobs),
-        tf.nest.map_structure(lambda new, old: tf.where(better, new, old), match, ended.match),
+    counted_logprobs = tf.where(counted, candidates.sum_logprobs, -np.inf)
+    new = (candidates.tokens, lengths, counted_logprobs, candidates.match)
+    old = (ended.tokens, ended.lengths, ended.sum_logprobs, ended.match)
+    all_ended = tf.nest.map_structure(lambda *both: tf.concat(both, axis=1), old, new)
+    scores = tf.concat(
+        [_score(ended, ended.lengths), _score(candidates._replace(sum_logprobs=counted_logprobs), lengths)], axis=1
     )
+    # equal values keep their order: what has ended first stays
+    best = tf.math.top_k(scores, ended.lengths.shape[1]).indices
+    count = ended.count + tf.reduce_sum(tf.cast(counted, tf.int32), axis=-1)
+    return Ended(count, *_pick(all_ended, best))
 
 
 def _score(hypotheses: Hypotheses | Ended, lengths: tf.Tensor) -> tf.Tensor:

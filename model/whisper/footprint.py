@@ -53,19 +53,29 @@ def largest_batch(dims: Dimensions, precision: str, beam_size: int, n_threads: i
     return next((n for n in sizes if process_bytes(dims, precision, beam_size, n, n_threads) <= n_bytes), 0)
 
 
-def fitting_batch(dims: Dimensions, precision: str, beam_size: int, n_threads: int, max_memory_gb: float | None) -> int:
+def fitting_batch(
+    dims: Dimensions,
+    precision: str,
+    beam_size: int,
+    n_threads: int,
+    max_memory_gb: float | None,
+    n_taken_bytes: float = 0,
+) -> int:
     """The windows that are decoded together: all that fit, or without a limit no more than it takes to be fast.
 
+    n_taken_bytes: of a process, for something else than the network.
     BeamscribeError where a limit is given that nothing fits into.
     """
     if max_memory_gb is None:
-        n_fitting = largest_batch(dims, precision, beam_size, n_threads, DEFAULT_SHARE * _machine_bytes())
+        n_fitting = largest_batch(
+            dims, precision, beam_size, n_threads, DEFAULT_SHARE * _machine_bytes() - n_taken_bytes
+        )
         is_small = beam_size == 1 and dims.n_text_state <= SMALL_STATE
         return min(max(n_fitting, 1), most_windows(beam_size) if is_small else BATCH_WINDOWS)
-    n_fitting = largest_batch(dims, precision, beam_size, n_threads, max_memory_gb * 1e9)
+    n_fitting = largest_batch(dims, precision, beam_size, n_threads, max_memory_gb * 1e9 - n_taken_bytes)
     if n_fitting:
         return n_fitting
-    least = process_bytes(dims, precision, beam_size, 1, n_threads) / 1e9
+    least = (process_bytes(dims, precision, beam_size, 1, n_threads) + n_taken_bytes) / 1e9
     raise BeamscribeError(
         f"--max_memory {max_memory_gb:g}: this model takes {least:.1f} GB even with batches of one window on "
         f"{n_threads} threads; allow that, or give a smaller model"

@@ -38,6 +38,7 @@ def search_function(
     beam_size: int,
     max_tokens: int,
     bias: Bias | None = None,
+    n_best: int = 1,
 ) -> Callable[..., Decoded]:
     """Context, prompts [n_windows, n_prompt] and how many tokens are enough [n_windows] -> the best transcripts."""
     prompts, limits = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None], tf.int32)
@@ -45,7 +46,16 @@ def search_function(
     @tf.function(autograph=False, input_signature=[context_spec(network), prompts, limits])
     def search_batch(context: AudioContext, prompts: tf.Tensor, limits: tf.Tensor) -> Decoded:
         return search(
-            network, grammar, context, prompts, limits, beam_size=beam_size, max_tokens=max_tokens, sot=sot, bias=bias
+            network,
+            grammar,
+            context,
+            prompts,
+            limits,
+            beam_size=beam_size,
+            max_tokens=max_tokens,
+            sot=sot,
+            bias=bias,
+            n_best=n_best,
         )
 
     return search_batch

@@ -32,6 +32,7 @@ from model.whisper.decoding import LEAST_ROWS, Decoded, Sot
 from model.whisper.functions import encode_function, language_function, sample_function, search_function
 from model.whisper.grammar import Grammar
 from model.whisper.network import AudioContext, build_network
+from model.whisper.rescoring import Rescorer
 from model.whisper.rowwise import VECTOR_WIDTH
 from model.whisper.sampling import draw_numbers
 from model.whisper.tokenizer import WhisperTokenizer
@@ -86,7 +87,19 @@ class WhisperRecognizer:
         n_prompt = len(self._earlier) + len(tokenizer.sot_sequence("en", options.task))
         sot = Sot(len(self._earlier), tokenizer.no_speech)
         bias = make_bias(checkpoint, tokenizer, options) if options.bias else None
-        search = partial(search_function, network, grammar, n_prompt, sot, max_tokens=options.max_tokens, bias=bias)
+        self._rescorer = Rescorer(options.language_model) if options.language_model else None
+        # hypotheses of a window that are ranked again
+        self._n_best = options.beam_size if self._rescorer else 1
+        search = partial(
+            search_function,
+            network,
+            grammar,
+            n_prompt,
+            sot,
+            max_tokens=options.max_tokens,
+            bias=bias,
+            n_best=self._n_best,
+        )
         self._search, self._search_wider = search(options.beam_size), None
         if options.beam_size < RESCUE_BEAM_SIZE:
             self._search_wider = search(RESCUE_BEAM_SIZE)
@@ -212,8 +225,17 @@ class WhisperRecognizer:
         limits = [min(self._max_tokens, most_tokens(len(waveform) / SAMPLE_RATE_HZ)) for waveform in waveforms]
         prompts = self._prompts([code for code, _ in spoken])
         decoded = _to_numpy(search(context, prompts, limits + limits[:1] * (len(prompts) - len(limits))))
-        heard = [self._hypothesis(decoded, row, *spoken[row]) for row in range(len(waveforms))]
+        heard = [self._hypothesis(decoded, self._best_row(decoded, i), *spoken[i]) for i in range(len(waveforms))]
         return self._add_words(waveforms, context, heard)
+
+    def _best_row(self, decoded: Decoded, window: int) -> int:
+        """Which row of what a search has found is the transcript of a window."""
+        first = window * self._n_best
+        if self._rescorer is None:
+            return first
+        rows = [row for row in range(first, first + self._n_best) if decoded.scores[row] > -math.inf] or [first]
+        texts = [self._tokenizer.decode(decoded.tokens[row, : decoded.lengths[row]].tolist()) for row in rows]
+        return rows[self._rescorer.best(texts, decoded.scores[rows].tolist(), decoded.lengths[rows].tolist())]
 
     def _add_words(
         self, waveforms: Waveforms, context: AudioContext, hypotheses: Sequence[Hypothesis]

@@ -112,6 +112,9 @@ def _draw(
 
 def _likeliest(tokens: tf.Tensor, sum_logprobs: tf.Tensor, no_speech_probs: tf.Tensor, eot: int) -> Decoded:
     lengths = tf.reduce_sum(tf.cast(tokens != eot, tf.int32), axis=-1)
-    best = tf.argmax(sum_logprobs / tf.cast(lengths + 1, tf.float32), axis=-1)
-    tokens, lengths, sum_logprobs = (tf.gather(x, best, batch_dims=1) for x in (tokens, lengths, sum_logprobs))
-    return Decoded(tokens, lengths, sum_logprobs, no_speech_probs)
+    scores = sum_logprobs / tf.cast(lengths + 1, tf.float32)
+    best = tf.argmax(scores, axis=-1)
+    tokens, lengths, sum_logprobs, scores = (
+        tf.gather(x, best, batch_dims=1) for x in (tokens, lengths, sum_logprobs, scores)
+    )
+    return Decoded(tokens, lengths, sum_logprobs, scores, no_speech_probs)

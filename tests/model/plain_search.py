@@ -61,6 +61,13 @@ def plain_search(
     network: Network, context: AudioContext, prompt: list[int], beam_size: int, trie: Trie = NO_TERMS, n_text: int = 15
 ) -> Plain:
     """The best transcript of one window. n_text: how many of the likeliest text tokens may come next."""
+    return plain_ranking(network, context, prompt, beam_size, trie, n_text)[0]
+
+
+def plain_ranking(
+    network: Network, context: AudioContext, prompt: list[int], beam_size: int, trie: Trie = NO_TERMS, n_text: int = 15
+) -> list[Plain]:
+    """All transcripts of one window that the beam ends with, the best first."""
     next_logprobs = plain_reader(network, context, n_text)
     beam, ended = [Plain((), 0.0)], []
     for step in range(MAX_TOKENS):
@@ -76,7 +83,7 @@ def plain_search(
         if len(ended) >= beam_size:
             break
     without_end = [one._replace(tokens=tuple(t for t in one.tokens if t != GRAMMAR.eot)) for one in ended]
-    return max(without_end, key=lambda one: one.rank / len(one.tokens))
+    return sorted(without_end, key=lambda one: -one.rank / len(one.tokens))
 
 
 def _longer(trie: Trie, old: Plain, token: int, logprob: float) -> Plain:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from model.whisper import decoding
 from model.whisper.decoding import Decoded, Sot, read_prompt, search
 from model.whisper.network import AudioContext, Network, logits
-from tests.model.plain_search import MAX_TOKENS, plain_search
+from tests.model.plain_search import MAX_TOKENS, plain_ranking, plain_search
 from tests.model.whisper_helpers import TINY, TINY_NO_SPEECH, TINY_SOT, random_context, random_network
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
 
@@ -23,12 +23,12 @@ def rows_of(context: AudioContext, rows: list[int]) -> AudioContext:
 
 
 @cache
-def compiled_search(beam_size: int) -> Callable[..., Decoded]:
+def compiled_search(beam_size: int, n_best: int = 1) -> Callable[..., Decoded]:
     """One graph for the networks of all seeds: the weights are passed in."""
 
     @tf.function
     def run(parameters: dict[str, tf.Tensor], context: AudioContext, prompts: tf.Tensor, limits: tf.Tensor) -> Decoded:
-        settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH)}
+        settings = {"beam_size": beam_size, "max_tokens": MAX_TOKENS, "sot": Sot(0, TINY_NO_SPEECH), "n_best": n_best}
         return search(Network(TINY, parameters), GRAMMAR, context, prompts, limits, **settings)
 
     return run
@@ -40,8 +40,9 @@ def graph_search(
     context: AudioContext,
     prompts: np.ndarray = PROMPTS,
     limits: tuple[int, ...] = (MAX_TOKENS,) * 3,
+    n_best: int = 1,
 ) -> Decoded:
-    run = compiled_search(beam_size)
+    run = compiled_search(beam_size, n_best)
     return run(random_network(seed).parameters, context, tf.constant(prompts), tf.constant(limits[: len(prompts)]))
 
 
@@ -57,6 +58,21 @@ def test_search_finds_what_plain_search_finds(seed: int, beam_size: int) -> None
         assert tuple(found.tokens[row, :length].numpy().tolist()) == expected.tokens
         assert set(found.tokens[row, length:].numpy().tolist()) <= {GRAMMAR.eot}
         assert float(found.sum_logprobs[row]) == pytest.approx(expected.logprob, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_several_of_a_window_are_what_plain_search_ranks_first(seed: int) -> None:
+    network = random_network(seed)
+    context = random_context(network, 3, seed=100 + seed)
+    found, first = graph_search(seed, 3, context, n_best=3), graph_search(seed, 3, context)
+    texts = [tuple(t[:n].tolist()) for t, n in zip(found.tokens.numpy(), found.lengths.numpy(), strict=True)]
+    for row, prompt in enumerate(PROMPTS.tolist()):
+        expected = plain_ranking(network, rows_of(context, [row]), prompt, 3)[:3]
+        assert texts[3 * row : 3 * row + 3] == [one.tokens for one in expected]
+        ranks = [one.rank / len(one.tokens) for one in expected]
+        np.testing.assert_allclose(found.scores[3 * row : 3 * row + 3], ranks, atol=1e-4)
+    np.testing.assert_array_equal(found.tokens[::3], first.tokens)
+    np.testing.assert_array_equal(found.no_speech_probs[::3], found.no_speech_probs[2::3])
 
 
 def test_searches_end_at_different_lengths_and_at_the_limit() -> None:

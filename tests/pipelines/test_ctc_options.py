@@ -127,7 +127,10 @@ def test_auto_is_float32_of_a_ctc_model_and_the_processors_of_a_whisper(
         (["--language_model", "ARPA", "--beam_size", "1"], "chooses among hypotheses: give a --beam_size of 2 or more"),
         (["--lm_alpha", "1"], "--lm_alpha is of --language_model: name the file"),
         (["--lm_units", "words"], "--lm_units is of --language_model: name the file"),
-        (["--language_model", "ARPA", "--model", "tiny.en"], "is for CTC models, and tiny.en is a Whisper"),
+        (
+            ["--language_model", "ARPA", "--lm_units", "characters", "--model", "tiny.en"],
+            "--lm_units characters: a Whisper's hypotheses are scored by words alone",
+        ),
         (["--language_model", "ARPA", "--max_memory", "0.1"], "--max_memory 0.1: this model takes"),
     ],
 )
