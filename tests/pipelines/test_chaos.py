@@ -38,9 +38,9 @@ def clips(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(clips, tmp_path_factory):
-    """The tables of a run that nothing disturbed."""
+    """The tables of a run that nothing disturbed; rows do not depend on the batches, and large ones are faster."""
     output = tmp_path_factory.mktemp("whole") / "out"
-    assert transcribe(clips, output, *FLAGS) == 0
+    assert transcribe(clips, output, "--beam_size", "1") == 0
     return output
 
 
