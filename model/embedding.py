@@ -5,9 +5,9 @@ from typing import Protocol
 import numpy as np
 
 from model.errors import BeamscribeError
-from model.registry import ModelFiles
+from model.registry import CTC, WHISPER, ModelFiles
 
-FAMILIES = ("whisper",)
+FAMILIES = (WHISPER, CTC)
 
 
 class Embedder(Protocol):
@@ -35,6 +35,10 @@ def check_family(files: ModelFiles) -> None:
 
 def load_embedder(files: ModelFiles) -> Embedder:
     """Loads the weights and builds the encoder in float32; imports TensorFlow."""
+    if files.family == CTC:
+        from model.ctc.embedder import CtcEmbedder
+
+        return CtcEmbedder(files.folder)
     from model.whisper.checkpoint import load_checkpoint
     from model.whisper.embedder import WhisperEmbedder
 

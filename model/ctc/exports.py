@@ -17,12 +17,11 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 import tensorflow as tf
 
-from model.ctc.config import WEIGHTS_FILE, CtcConfig
+from model.ctc.config import CtcConfig
 from model.ctc.features import LogMelDefinition, mel_filters
-from model.ctc.files import CtcFiles, inspect_ctc
-from model.ctc.network import CtcNetwork, build_network
-from model.ctc.network_weights import set_weights
-from model.ctc.weights_file import read_arrays, statistics_in
+from model.ctc.files import CtcFiles
+from model.ctc.network import CtcNetwork
+from model.ctc.trained import load_trained
 from model.saved_model_folder import SETTINGS_FILE, SIGNATURE, VOCABULARY_FILE
 
 NETWORK_FILE = "network.tflite"
@@ -56,7 +55,7 @@ def log_mel(waveform: tf.Tensor, definition: LogMelDefinition) -> tf.Tensor:
 
 def export_saved_model(source: Path, folder: Path) -> None:
     """Writes a SavedModel that is a `--model` again."""
-    files, network = _loaded(source)
+    files, network = load_trained(source)
     module = tf.Module()
     # not the network: Keras would add functions of its own, for which this one takes too much
     module.weights = [weight.value for weight in network.trainable_variables]
@@ -69,7 +68,7 @@ def export_litert(source: Path, folder: Path, int8: bool) -> None:
 
     Log-mel [1, n_frames, n_mels] (resized by the caller) -> logits [1, n_outputs, n_labels].
     """
-    files, network = _loaded(source)
+    files, network = load_trained(source)
     log_mel_spec = tf.TensorSpec([1, None, files.config.log_mel.n_mels], name="log_mel")
 
     @tf.function(input_signature=[log_mel_spec])
@@ -82,14 +81,6 @@ def export_litert(source: Path, folder: Path, int8: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK_FILE).write_bytes(converter.convert())
     _write_settings(files, folder)
-
-
-def _loaded(source: Path) -> tuple[CtcFiles, CtcNetwork]:
-    files = inspect_ctc(source)
-    arrays, _ = read_arrays(source / WEIGHTS_FILE)
-    network = build_network(files.config, len(files.vocabulary), statistics_in(arrays))
-    set_weights(network, arrays, source / WEIGHTS_FILE)
-    return files, network
 
 
 def _write_settings(files: CtcFiles, folder: Path) -> None:

@@ -42,6 +42,10 @@ class CtcNetwork(keras.Model):
         self._leave = layers.Dense(n_labels, name="leave", dtype="float32")
 
     def call(self, log_mel: tf.Tensor, n_frames: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self._leave(self.encode(log_mel, n_frames, training))
+
+    def encode(self, log_mel: tf.Tensor, n_frames: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """What the last block makes of them, [n, n_outputs, n_channels]: logits are a linear function of it."""
         features = (log_mel - self._mean) / self._std
         for halving in self._halvings:
             features = halving(tf.pad(_masked(features, n_frames), [[0, 0], [1, 1], [0, 0]]))
@@ -50,7 +54,7 @@ class CtcNetwork(keras.Model):
         mask = tf.sequence_mask(n_frames, tf.shape(features)[1])
         for block in self._blocks:
             features = block(features, mask=mask, training=training)
-        return self._leave(features)
+        return features
 
 
 class LstmBlock(layers.Layer):

@@ -7,13 +7,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from model.ctc.config import WEIGHTS_FILE
 from model.ctc.features import log_mel
-from model.ctc.files import inspect_ctc
 from model.ctc.frame_recognizer import BATCHES, FrameRecognizer, without_zeros
-from model.ctc.network import build_network
-from model.ctc.network_weights import set_weights
-from model.ctc.weights_file import read_arrays, statistics_in
+from model.ctc.trained import load_trained
 from model.errors import BeamscribeError
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions, Hypothesis
 
@@ -22,12 +18,9 @@ class CtcRecognizer(FrameRecognizer):
     """A `model.recognizer.Recognizer` of a folder that training wrote."""
 
     def __init__(self, folder: Path, options: DecodeOptions) -> None:
-        files = inspect_ctc(folder)
+        files, network = load_trained(folder)
         super().__init__(files.vocabulary, files.config.language, options)
         self.config = files.config
-        arrays, _ = read_arrays(folder / WEIGHTS_FILE)
-        network = build_network(self.config, len(self.vocabulary), statistics_in(arrays))
-        set_weights(network, arrays, folder / WEIGHTS_FILE)
         n_mels = self.config.log_mel.n_mels
         self._run = tf.function(
             lambda features, n_frames: tf.nn.log_softmax(network(features, n_frames)),

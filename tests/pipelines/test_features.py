@@ -9,6 +9,7 @@ import soundfile
 
 from pipelines.cli import main
 from tests.conftest import REPOSITORY
+from tests.model.ctc.tiny_ctc import SMALL, write_model
 from tests.pipelines.test_transcribe import table
 from transforms.features import chunks, parts
 from transforms.features.options import CHEAP, GROUPS
@@ -195,6 +196,16 @@ def test_long_recording_in_chunks_has_the_frames_of_one(tmp_path, monkeypatch):
     (mine,), (other,) = (table(tmp_path / name, "features") for name in ("chunks", "whole"))
     for name in ("loudness_lufs", "rms_dbfs", "silence_ratio", "mfcc_std"):
         assert mine[name] == pytest.approx(other[name], rel=1e-4)
+
+
+def test_embeddings_of_a_model_of_ones_own(tmp_path):
+    model = write_model(tmp_path / "model", SMALL["conformer"])
+    flags = ["--features", "embedding", "--per", "frame", "--model", str(model)]
+    assert features(SAMPLES / "voicemail.wav", tmp_path / "out", *flags) == 0
+    [row] = table(tmp_path / "out", "features")
+    rows = table(tmp_path / "out", "embeddings")
+    assert {len(one["embedding"]) for one in (row, *rows)} == {16}
+    assert np.mean([one["embedding"] for one in rows], axis=0) == pytest.approx(row["embedding"], abs=1e-4)
 
 
 def test_dry_run_does_nothing(tmp_path, capsys):
