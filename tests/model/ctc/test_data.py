@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from model.ctc.config import CtcConfig
 from model.ctc.data import BatchMaker, Clip, Clips, fits, in_order, plan_epoch, read_clips, usable, write_clips
 from model.ctc.examples import read_examples
-from model.ctc.specaugment import Augmentation, louder, mask
+from model.ctc.features import LogMelDefinition, log_mel
+from model.ctc.specaugment import Augmentation, joined, louder, mask
 from model.ctc.statistics import Statistics
 from model.ctc.texts import fold, vocabulary_of
 from model.ctc.vocabulary import CtcVocabulary
@@ -133,6 +134,19 @@ def test_loudness_moves_all_but_digital_silence() -> None:
     np.testing.assert_allclose(moved, np.maximum(plain + gain * (plain > -23.0), -23.0), rtol=1e-6)
 
 
+def test_sound_beside_digital_silence_begins_and_ends_as_in_a_recording() -> None:
+    definition = LogMelDefinition()
+    tone = np.sin(2 * np.pi * 1000 * np.arange(8_080) / 16_000).astype(np.float32)
+    quiet = np.zeros(1_600, np.float32)
+    heard = np.logaddexp.reduce(log_mel(np.concatenate([quiet, tone, quiet]), definition), axis=1)
+    made = joined([log_mel(tone, definition)], CONFIG.silence, Augmentation(), np.random.default_rng(0))
+    power = np.logaddexp.reduce(made, axis=1)
+    first = int(np.flatnonzero(power > power.min() + 1)[0])
+    # two windows that reach into the tone, 49 inside it, two that reach out of it
+    np.testing.assert_allclose(power[first : first + 53], heard[8 : 8 + 53], atol=0.4)
+    np.testing.assert_array_equal(joined([made], 0.0, Augmentation.none(), np.random.default_rng(0)), made)
+
+
 @pytest.mark.parametrize(
     ("reference", "learnt"),
     [
@@ -190,8 +204,8 @@ def test_tfrecords_give_the_utterances_with_references(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "tfrecords"):
         read = list(read_examples(folder, CONFIG.log_mel))
         assert [(uri, reference) for uri, reference, _ in read] == [("a", "said in a"), ("c", "said in c")]
-        for uri, _, log_mel in read:
-            np.testing.assert_array_equal(log_mel, features[uri])
+        for uri, _, heard in read:
+            np.testing.assert_array_equal(heard, features[uri])
 
 
 def test_tfrecords_of_other_features_or_changed_files_are_refused(tmp_path: Path) -> None:
