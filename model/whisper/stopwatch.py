@@ -1,21 +1,17 @@
 """How fast a Whisper is on this machine, in a few seconds: its encoder, and a step of its decoder."""
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from model.recognizer import SAMPLE_RATE_HZ
+from model.stopwatch import median_ms
 from model.whisper.checkpoint import Checkpoint
 from model.whisper.facts import SPOKEN_TOKENS_A_SECOND, WINDOW_S
 from model.whisper.functions import encode_function
 from model.whisper.network import AudioContext, build_network, context_spec, decode, empty_cache, logits
 
-ROUNDS = 3
 N_WINDOWS = 4
 
 
@@ -54,14 +50,4 @@ def measure(checkpoint: Checkpoint, precision: str) -> Speed:
         return encode(waveforms, [n_samples] * N_WINDOWS, n_positions)
 
     context = encode_all()
-    return Speed(_median_ms(encode_all) / N_WINDOWS, _median_ms(lambda: step(context).numpy()))
-
-
-def _median_ms(work: Callable[[], Any]) -> float:
-    work()
-    times_s = []
-    for _ in range(ROUNDS):
-        started_s = time.perf_counter()
-        work()
-        times_s.append(time.perf_counter() - started_s)
-    return 1e3 * statistics.median(times_s)
+    return Speed(median_ms(encode_all) / N_WINDOWS, median_ms(lambda: step(context).numpy()))
