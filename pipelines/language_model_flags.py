@@ -1,4 +1,4 @@
-"""The flags on the language model of a CTC search, and what they come to."""
+"""The flags on the language model, and what they come to."""
 
 import argparse
 from dataclasses import replace

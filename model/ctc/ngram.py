@@ -40,6 +40,15 @@ class Advanced(NamedTuple):
     logprob: float
 
 
+def sentence_logprob(model: LanguageModel, words: Sequence[str]) -> float:
+    """Natural log of the probability of a whole sentence, its end included."""
+    state, total = model.begin(), 0.0
+    for word in (*words, END):
+        state, logprob = model.advance(state, word)
+        total += logprob
+    return total
+
+
 @dataclass(frozen=True, eq=False)
 class NgramModel:
     """Nodes are numbered from the root, 0, by their edges' place: the edge `edges[i]` leads to node i + 1.
@@ -75,15 +84,6 @@ class NgramModel:
 
     def __contains__(self, word: str) -> bool:
         return word in self.words
-
-    def score(self, words: Sequence[str]) -> float:
-        """Natural log of the probability of a whole sentence, its end included."""
-        state: State = self.begin()
-        total = 0.0
-        for word in (*words, END):
-            state, logprob = self.advance(state, word)
-            total += logprob
-        return total
 
     def _child(self, node: int, word: int) -> int | None:
         edge = node << WORD_BITS | word

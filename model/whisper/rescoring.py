@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from model.ctc.fusion import known_form
 from model.ctc.language_model import load_language_model
-from model.ctc.ngram import END, State
+from model.ctc.ngram import sentence_logprob
 from model.ctc.options import LanguageModelUse
 from model.ctc.texts import fold
 from model.errors import BeamscribeError
@@ -33,10 +33,5 @@ class Rescorer:
         return max(range(len(texts)), key=lambda i: scores[i] + gains[i])
 
     def _gain(self, text: str) -> float:
-        words = fold(text).split()
-        state: State = self._model.begin()
-        total = 0.0
-        for word in (*(known_form(word, self._model) for word in words), END):
-            state, logprob = self._model.advance(state, word)
-            total += logprob
-        return self._alpha * total + self._beta * len(words)
+        words = [known_form(word, self._model) for word in fold(text).split()]
+        return self._alpha * sentence_logprob(self._model, words) + self._beta * len(words)

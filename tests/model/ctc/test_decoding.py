@@ -12,6 +12,7 @@ from model.ctc.arpa import read_arpa
 from model.ctc.decoded import Decoded, DecodedWord
 from model.ctc.decoding import CtcDecoder, beam_search, greedy
 from model.ctc.fusion import WordFusion
+from model.ctc.ngram import sentence_logprob
 from model.ctc.options import CtcDecodeOptions, LanguageModelUse
 from model.ctc.vocabulary import CtcVocabulary
 from model.errors import BeamscribeError
@@ -93,7 +94,7 @@ def test_the_best_text_is_found_with_a_language_model(arpa, seed):
     for _, labels, logprob in all_paths(logprobs, 0):
         totals[labels] = np.logaddexp(totals[labels], logprob)
     ranked = {
-        labels: logprob + 0.9 * model.score(words := vocabulary.text(labels).split()) + 1.2 * len(words)
+        labels: logprob + 0.9 * sentence_logprob(model, words := vocabulary.text(labels).split()) + 1.2 * len(words)
         for labels, logprob in totals.items()
     }
     best = max(ranked, key=ranked.__getitem__)
