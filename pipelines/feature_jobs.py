@@ -43,11 +43,6 @@ class FeaturesJob:
         return self.options.features
 
     @property
-    def makes_set(self) -> bool:
-        """Whether it makes a set of examples, which is made as a whole."""
-        return self.features.format == "tfrecord"
-
-    @property
     def runner(self) -> str:
         """Beam's name of what runs the pipeline."""
         return runner_of(self.options.beam_args)
@@ -88,7 +83,7 @@ def check(options: FeaturesOptions) -> CheckedFeatures:
     refuse_other_tables(output, "transcripts")
     _refuse_other_format(output, options.features.format)
     references: Mapping[tuple[str, int | None], Reference] = {}
-    if options.features.format == "tfrecord":
+    if options.features.makes_set:
         paths = (storage.normalise(name) for name in options.inputs)
         references, _ = references_in(path for path in paths if is_manifest(path) and storage.exists(path))
     return CheckedFeatures(options, output, model, listed_inputs(options.inputs, output), references)
@@ -107,7 +102,7 @@ def make_plan(checked: CheckedFeatures) -> FeaturesJob:
     options, inputs = checked.options, checked.inputs
     history = read_history(checked.output, "features")
     version = checked.version
-    if options.features.format == "tfrecord":
+    if options.features.makes_set:
         # a set of examples is that of the inputs, nothing else, and is made as a whole
         plan, sizes = plan_inputs(inputs, history, version, replace(options, prune=True))
         if plan.work or plan.removed:

@@ -60,13 +60,13 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
     parts = PartOf(job.output, run_id, f"{started_at:%Y-%m-%d}", n_shards(job))
     store = ResultStore(job.output)
     if work:
-        if job.features.finds_speech or job.model or job.makes_set:
+        if job.features.finds_speech or job.model or job.features.makes_set:
             load_tensorflow()
         site = site_of(job.options.beam_args, job.runner, parts)
         work = alone_first(parts, store, work, partial(extract_alone, job, store, site))
         found = find_results(store, (item.key for item in work))
         ranges = in_ranges([with_staged(item, found) for item in work], parts.n_shards)
-        if job.makes_set:
+        if job.features.makes_set:
             write_shard_references(job, parts, ranges)
         plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, parts.n_shards)
         n_bytes = sum(item.asset.size_bytes or 0 for item in work)
@@ -77,7 +77,7 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
     receipt = total(read_receipts(parts, FeatureReceipt) if work else [], FeatureReceipt)
     if receipt.assets != len(work) and stop.signal is None:
         raise RuntimeError(f"{len(work)} assets were planned and {receipt.assets} staged; nothing was committed")
-    if job.makes_set and work:
+    if job.features.makes_set and work:
         if stop.signal:
             # half of a set is none; what is extracted waits for the next run
             raise KeyboardInterrupt
@@ -86,7 +86,7 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
     row = run_row(job, receipt, len(work) - len(finished), stop.exit_status, run_id, started_at)
     stage_table(parts.staged("feature_runs", f"dt={parts.date}/{run_id}.parquet"), to_arrow("feature_runs", [row]))
     held.check()
-    kept_old = set() if job.makes_set else set(receipt.kept_old)
+    kept_old = set() if job.features.makes_set else set(receipt.kept_old)
     commit(parts, edits(job, finished, kept_old), old_set(job) if work else [])
     left = {item.key for item in (*work, *job.plan.deferred) if item.asset.uri not in finished}
     drop_frames(store, left)
@@ -98,7 +98,7 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
 def n_shards(job: FeaturesJob) -> int:
     """How many parts the rows are in, and files the examples."""
     n_assets = len(job.plan.work)
-    if not job.makes_set:
+    if not job.features.makes_set:
         return 1 + n_assets // ASSETS_PER_PART
     return max(1, min(n_assets, job.options.shards or 1 + n_assets // EXAMPLES_PER_FILE))
 

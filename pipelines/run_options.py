@@ -1,11 +1,12 @@
 """What every job that plans its work is told."""
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class RunOptions(ABC):
     """The flags of `options.add_what` and `options.add_run`; each job adds its own."""
 
     inputs: tuple[str, ...]
@@ -21,9 +22,9 @@ class RunOptions:
     # for Beam, unchanged, completed with the default runner
     beam_args: tuple[str, ...]
 
+    @abstractmethod
     def that_change_rows(self) -> dict[str, Any]:
         """The options behind the configuration hash."""
-        raise NotImplementedError
 
     def told(self) -> dict[str, Any]:
         """All options, as a run tells of them: nothing secret, and no list."""

@@ -149,12 +149,12 @@ def train_model(job: TrainJob) -> "Trained":
     clips = _clips(job, job.manifests)
     development = _clips(job, job.development) if job.development else None
     vocabulary = vocabulary_of(clips.texts, job.config.vocabulary_kind, job.n_pieces)
-    print(f"{len(clips)} clips ({length_text(3600 * _hours(job, clips))}), {len(vocabulary)} labels", flush=True)
+    print(f"{len(clips)} clips ({length_text(_seconds(job, clips))}), {len(vocabulary)} labels", flush=True)
     with _bar() as bar:
         trained = train(
             job.config, vocabulary, clips, development, job.output, job.options, _shown_on(bar), _print_epoch
         )
-    write_card(job.output, trained, job.options, _hours(job, clips), len(clips))
+    write_card(job.output, trained, job.options, _seconds(job, clips) / 3600, len(clips))
     return trained
 
 
@@ -201,8 +201,8 @@ def _read(job: TrainJob, manifests: Sequence[str]) -> Iterator["Clip"]:
                 bar.update()
 
 
-def _hours(job: TrainJob, clips: "Clips") -> float:
-    return int(clips.starts[-1]) * job.config.log_mel.hop / job.config.log_mel.sample_rate_hz / 3600
+def _seconds(job: TrainJob, clips: "Clips") -> float:
+    return int(clips.starts[-1]) * job.config.log_mel.hop / job.config.log_mel.sample_rate_hz
 
 
 def _bar() -> "tqdm[None]":

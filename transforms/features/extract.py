@@ -96,7 +96,7 @@ def _extract_from_file(
     audio = tools.decoder.open(file, asset.start_s, asset.end_s)
     tracks, info, is_dual_mono = choose_tracks(audio, asset, options.channels)
     heard = replace(heard, info=info, flags=("dual_mono",) if is_dual_mono else ())
-    extract_one = log_mel_track if options.format == "tfrecord" else extract_track
+    extract_one = log_mel_track if options.makes_set else extract_track
     for track in tracks:
         samples = audio.samples(track.channel)
         yield extract_one(samples, track.channel, options, tools, keep)

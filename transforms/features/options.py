@@ -41,6 +41,11 @@ class FeatureOptions:
         """Whether the detector has to hear the recording."""
         return "region" in self.per or "speaking_rate" in self.groups
 
+    @property
+    def makes_set(self) -> bool:
+        """Whether it makes a set of examples, which is made as a whole."""
+        return self.format == "tfrecord"
+
     def that_change_rows(self) -> dict[str, Any]:
         """The options behind the configuration hash."""
         return asdict(self)

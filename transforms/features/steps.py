@@ -52,7 +52,7 @@ class ExtractFeatures(beam.DoFn):
             progress.asset_done(item.asset.size_bytes or 0, 0.0)
             return
         crashes.begin(item.asset.uri)
-        keep = (KeepLogMel if self._options.format == "tfrecord" else KeepFrames)(self._store, item)
+        keep = (KeepLogMel if self._options.makes_set else KeepFrames)(self._store, item)
         yield extract(item, self._options, self._tools, keep)
         give_back()
 
@@ -113,7 +113,7 @@ def extracted_record(extracted: Extracted) -> Record:
 
 def tables_of(options: FeatureOptions) -> Sequence[str]:
     """What is written besides rows of assets: tables of frames, or files of examples."""
-    if options.format == "tfrecord":
+    if options.makes_set:
         return (TFRECORDS,)
     if "frame" not in options.per:
         return ()

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -161,23 +161,20 @@ def stage_set(parts: PartOf, origin: Mapping[str, Any]) -> None:
         "hours": sum(file.duration_s for file in files) / 3600,
         "files": [_listed(file) for file in files],
     }
-    values = {name: None if v is None else np.asarray(v).tolist() for name, v in _of_bands(moments).items()}
+    pooled = {"mean": moments.mean, "std": moments.std}
+    values = {name: None if v is None else np.asarray(v).tolist() for name, v in pooled.items()}
     storage.write_whole(parts.staged(TABLE, MANIFEST), _json(manifest))
     storage.write_whole(parts.staged(TABLE, STATISTICS), _json({"frames": moments.n, **values}))
-
-
-def _of_bands(moments: Moments) -> dict[str, Any]:
-    return {"mean": moments.mean, "std": moments.std}
 
 
 def _listed(file: ShardFile) -> dict[str, Any]:
     return {name: value for name, value in asdict(file).items() if not name.startswith("mel_")}
 
 
-def _merged(pieces: Iterable[tuple[int, Iterable[float], Iterable[float]]]) -> Moments:
+def _merged(pieces: Iterable[tuple[int, Sequence[float], Sequence[float]]]) -> Moments:
     moments = Moments()
     for n, mean, squares in pieces:
-        moments.merge(Pooled(n, np.array(list(mean)), np.array(list(squares))))
+        moments.merge(Pooled(n, np.array(mean), np.array(squares)))
     return moments
 
 
