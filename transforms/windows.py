@@ -1,7 +1,8 @@
 """Windows: the speech of a recording, packed for the recogniser, and the way back to the recording's times.
 
-A window holds one or more spans of the recording, end to end. Speech regions join a window while they fit. Pauses of
-up to `max_gap_s` stay in it as they are; of longer ones only `pad_s` on each side is kept, and a new span begins.
+A window holds one or more spans of the recording, end to end. Speech regions join a window while they fit; a full one
+is cut at a long pause. Pauses of up to `max_gap_s` stay in it as they are; of longer ones only `pad_s` on each side is
+kept, and a new span begins.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,9 @@ from transforms.speech import (
     stream_probabilities,
     to_samples,
 )
+
+# a window that could be no longer is cut at a pause after this share of its length
+LEAST_FILLED = 0.6
 
 
 @dataclass(frozen=True)
@@ -166,8 +170,10 @@ class Packed(NamedTuple):
 class Packer:
     """Joins regions, as they come in order, into the spans of windows.
 
-    A region opens a new window where it would make this one longer than `max_window_s`, or reach over more than
-    `max_extent_s` of the recording. Windows that meet in a pause shorter than two paddings share it half and half.
+    A region that would make the open window longer than `max_window_s`, or have it reach over more than `max_extent_s`
+    of the recording, closes it. The cut is made at the longest pause of its later part, which is likely to be the end
+    of a sentence; what follows opens the next window. Windows that meet in a pause shorter than two paddings share it
+    half and half.
     """
 
     def __init__(self, options: SpeechOptions) -> None:
@@ -176,51 +182,78 @@ class Packer:
         self._max_window = to_samples(options.max_window_s)
         self._max_extent = to_samples(options.max_extent_s)
         self._joins_over_pauses = options.joins_over_pauses
-        # of the open window; its last span lacks the padding at its end until it is known what follows
-        self._spans: tuple[Span, ...] = ()
-        self._speech: tuple[Span, ...] = ()
+        # of the open window
+        self._regions: list[Region] = []
         # the end of the window before
         self._taken = 0
 
     def add(self, region: Region) -> Iterator[Packed]:
-        """Takes the next region; the window that it closes, if it does."""
-        if self._spans:
-            longer = self._with(region)
-            if self._fits(longer) and (self._joins_over_pauses or len(longer) == 1):
-                self._spans, self._speech = longer, (*self._speech, Span(*region))
-                return
-            pause = region.start - self._spans[-1].end_sample
-            yield from self.close(region.start - (pause + 1) // 2)
-        self._spans = (Span(max(self._taken, region.start - self._pad), region.end),)
-        self._speech = (Span(*region),)
+        """Takes the next region; the windows that it closes, if it does."""
+        longer = [*self._regions, region]
+        if self._fits(longer):
+            self._regions = longer
+            return
+        n_kept = self._best_cut(longer)
+        later = longer[n_kept:]
+        self._regions = longer[:n_kept]
+        pause = later[0].start - self._regions[-1].end
+        yield from self.close(later[0].start - (pause + 1) // 2)
+        for rest in later:
+            yield from self.add(rest)
 
     def settle(self, sample: int) -> Iterator[Packed]:
         """Told that no more regions start before `sample`; the window that this completes, if it does."""
-        if self._spans:
-            is_too_far = sample - self._spans[0].start_sample > self._max_extent
-            if is_too_far and sample - self._spans[-1].end_sample >= 2 * self._pad:
+        if self._regions:
+            is_too_far = sample - self._start() > self._max_extent
+            if is_too_far and sample - self._regions[-1].end >= 2 * self._pad:
                 yield from self.close(sample)
 
     def close(self, limit: int) -> Iterator[Packed]:
         """The open window, if there is one, with its last padding, which ends at `limit` at the latest."""
-        if self._spans:
-            last = self._spans[-1]
+        if self._regions:
+            *before, last = self._spans(self._regions)
             self._taken = min(last.end_sample + self._pad, limit)
-            yield Packed((*self._spans[:-1], Span(last.start_sample, self._taken)), self._speech)
-            self._spans = ()
+            speech = tuple(Span(*region) for region in self._regions)
+            yield Packed((*before, Span(last.start_sample, self._taken)), speech)
+            self._regions = []
 
     def needed_from(self, settled: int) -> int:
         """The first sample that a window may still hold, where no more regions start before `settled`."""
-        return self._spans[0].start_sample if self._spans else max(self._taken, settled - self._pad)
+        return self._start() if self._regions else max(self._taken, settled - self._pad)
 
-    def _with(self, region: Region) -> tuple[Span, ...]:
-        """The spans of the open window with a region more."""
-        *before, last = self._spans
-        if region.start - last.end_sample <= self._max_gap:
-            return (*before, Span(last.start_sample, region.end))
-        padded = Span(last.start_sample, last.end_sample + self._pad)
-        return (*before, padded, Span(region.start - self._pad, region.end))
+    def _start(self) -> int:
+        return max(self._taken, self._regions[0].start - self._pad)
 
-    def _fits(self, spans: tuple[Span, ...]) -> bool:
+    def _spans(self, regions: Sequence[Region]) -> list[Span]:
+        """Of a window of these regions; the last lacks the padding at its end until it is known what follows."""
+        first, *others = regions
+        spans = [Span(max(self._taken, first.start - self._pad), first.end)]
+        for region in others:
+            last = spans[-1]
+            if region.start - last.end_sample <= self._max_gap:
+                spans[-1] = Span(last.start_sample, region.end)
+            else:
+                spans[-1] = Span(last.start_sample, last.end_sample + self._pad)
+                spans.append(Span(region.start - self._pad, region.end))
+        return spans
+
+    def _fits(self, regions: Sequence[Region]) -> bool:
+        """Whether regions may be one window; a single one always may."""
+        if len(regions) == 1:
+            return True
+        spans = self._spans(regions)
+        if len(spans) > 1 and not self._joins_over_pauses:
+            return False
         extent = spans[-1].end_sample - spans[0].start_sample
-        return extent <= self._max_extent and spans_samples(spans) + self._pad <= self._max_window
+        return extent <= self._max_extent and self._length(regions) <= self._max_window
+
+    def _length(self, regions: Sequence[Region]) -> int:
+        return spans_samples(self._spans(regions)) + self._pad
+
+    def _best_cut(self, regions: Sequence[Region]) -> int:
+        """How many of too many regions are kept in this window, at least one and not all."""
+        last = len(regions) - 1
+        least = LEAST_FILLED * self._max_window
+        cuts = [n for n in range(1, last) if self._length(regions[:n]) >= least]
+        # of equal pauses the last
+        return max([*cuts, last], key=lambda n: (regions[n].start - regions[n - 1].end, n))

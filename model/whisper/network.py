@@ -17,6 +17,8 @@ from model.whisper.dimensions import Dimensions
 from model.whisper.grammar import BLOCK
 
 NORM_EPSILON = 1e-5
+# of a window that `Network.row_unit` is found for; a prompt has more
+MOST_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Network:
     compute_dtype: tf.DType = tf.float32
     # the most that are decoded together: a product of the decoder is filled up to so many
     most_windows: int = MAX_BATCH_WINDOWS
+    # what products of the decoder are filled up to a multiple of, where this machine lets them (`rowwise.row_unit`)
+    row_unit: int | None = None
 
 
 class KeysValues(NamedTuple):
@@ -68,18 +72,23 @@ def build_network(
             laid_out[f"{attention}.{'_'.join(joined)}.{kind}"] = np.concatenate(parts, axis=-1)
     embedding = laid_out["decoder.token_embedding.weight"]
     laid_out["decoder.token_embedding.weight"] = np.pad(embedding, [(0, 0), (0, -dims.n_vocab % BLOCK)])
-    return Network(
-        dims,
-        {name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()},
-        compute_dtype,
-        most_windows,
-    )
+    parameters = {
+        name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()
+    }
+    shapes = [array.shape for name, array in laid_out.items() if _multiplies_rows(name)]
+    unit = rowwise.row_unit(shapes, most_windows * MOST_ROWS)
+    return Network(dims, parameters, compute_dtype, most_windows, unit)
 
 
 def _is_factor(name: str) -> bool:
     """Whether a parameter is of the products that `Network.compute_dtype` is about."""
     of_encoder = name.startswith("encoder.") and not re.search(r"\.\w*ln(_post)?\.|positional", name)
     return of_encoder or ".cross_attn.key_value." in name
+
+
+def _multiplies_rows(name: str) -> bool:
+    """Whether a parameter is a factor of `rowwise.project`."""
+    return bool(re.match(r"decoder\.blocks\..*(attn|mlp).*\.weight$", name)) and not re.search(r"_ln\.|key_value", name)
 
 
 def encode(network: Network, mel: tf.Tensor) -> tf.Tensor:
@@ -202,7 +211,7 @@ def logits(network: Network, states: tf.Tensor) -> tf.Tensor:
 
 def filled_logits(network: Network, states: tf.Tensor) -> tf.Tensor:
     """As `logits`, followed by columns of no meaning up to whole blocks (`grammar.BLOCK`)."""
-    return rowwise.project_to_many(states, network.parameters["decoder.token_embedding.weight"])
+    return rowwise.project_to_many(states, network.parameters["decoder.token_embedding.weight"], network.row_unit)
 
 
 def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
@@ -262,15 +271,30 @@ def _linear(network: Network, name: str, x: tf.Tensor) -> tf.Tensor:
     """The positions of one window, or those of a batch of windows, by a weight [n_in, n_out]."""
     weight, bias = (network.parameters[f"{name}.{kind}"] for kind in ("weight", "bias"))
     of_batch = x.shape.rank > 2
-    product = rowwise.project(x, weight, network.most_windows) if of_batch else tf.matmul(x, weight)
+    product = _project(network, x, weight) if of_batch else tf.matmul(x, weight)
     # `bias_add`, because TensorFlow fuses it, and a GELU after it, with the product
     return tf.nn.bias_add(product, bias)
 
 
+def _project(network: Network, x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    unit = network.row_unit if x.shape[1] <= MOST_ROWS else None
+    return rowwise.project(x, weight, network.most_windows, unit)
+
+
 def _convolve(network: Network, name: str, x: tf.Tensor, stride: int) -> tf.Tensor:
-    padded = tf.pad(x, [[1, 1], [0, 0]])
-    convolved = tf.nn.conv1d(padded[None], network.parameters[f"{name}.weight"], stride, "VALID")[0]
-    return _gelu(tf.nn.bias_add(convolved, network.parameters[f"{name}.bias"]))
+    """Frames [n, n_in], n a multiple of `stride`, by a kernel [3, n_in, n_out] -> [n / stride, n_out].
+
+    As one product of each frame and its neighbours: TensorFlow fuses bias and GELU with it, but not with a convolution.
+    """
+    kernel = network.parameters[f"{name}.weight"]
+    n_taps, n_in, n_out = kernel.shape
+    # so many frames a row: slices with a stride are slow
+    rows = tf.reshape(tf.pad(x, [[1, 1], [0, 0]]), [-1, stride * n_in])
+    n_rows = tf.shape(x)[0] // stride
+    taps = [divmod(tap, stride) for tap in range(n_taps)]
+    neighbours = tf.concat([rows[i : i + n_rows, k * n_in : (k + 1) * n_in] for i, k in taps], axis=-1)
+    product = tf.matmul(neighbours, tf.reshape(kernel, [n_taps * n_in, n_out]))
+    return _gelu(tf.nn.bias_add(product, network.parameters[f"{name}.bias"]))
 
 
 def _gelu(x: tf.Tensor) -> tf.Tensor:

@@ -6,34 +6,63 @@ another exponential. A transcript must not depend on what else was in its batch.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
-# rows are filled up to a multiple of those that kernels take at a time (4, 6 or 8; 6 leave no odd rest of 16)
-ROWS_A_KERNEL = 16
+# rows are filled up to a multiple of those that kernels take at a time (4, 6 or 8), or twice as many
+ROW_UNITS = (8, 16)
+ROWS_A_KERNEL = ROW_UNITS[-1]
+# products of so many units are compared with the largest there is
+PROBED_UNITS = (1, 2, 3, 5, 8, 12)
 # float32 in the widest vector register
 VECTOR_WIDTH = 16
 # float32 in the registers that TensorFlow's wheels add up with
 SUM_WIDTH = 8
 
 
-def project(x: tf.Tensor, weight: tf.Tensor, most_windows: int) -> tf.Tensor:
+def row_unit(shapes: Iterable[tuple[int, int]], most_rows: int) -> int | None:
+    """The least of ROW_UNITS whose multiples this machine's kernels treat alike in products by weights of these shapes.
+
+    None where there is none: some kernels cut the sum of a product by the number of its rows. What is compared are
+    products of random numbers, of which no two orders of a sum agree.
+    """
+    multiply = tf.function(tf.matmul, autograph=False, input_signature=[tf.TensorSpec([None, None])] * 2)
+    generator = np.random.default_rng(0)
+    units = set(ROW_UNITS)
+    for shape in sorted(set(shapes)):
+        n_rows = ROWS_A_KERNEL * math.ceil(most_rows / ROWS_A_KERNEL)
+        rows = generator.normal(size=[n_rows, shape[0]]).astype(np.float32)
+        weight = tf.constant(generator.normal(size=shape), tf.float32)
+        together = multiply(rows, weight).numpy()
+        for unit in sorted(units):
+            sizes = [unit * n for n in PROBED_UNITS if unit * n < n_rows]
+            if not all(np.array_equal(multiply(rows[-n:], weight), together[-n:]) for n in sizes):
+                units.discard(unit)
+        if not units:
+            return None
+    return min(units)
+
+
+def project(x: tf.Tensor, weight: tf.Tensor, most_windows: int, unit: int | None = None) -> tf.Tensor:
     """[n_batch, n_rows, n_in] by [n_in, n_out] -> [n_batch, n_rows, n_out]; n_batch is at most `most_windows`.
 
-    The product is filled up to the rows of that many windows.
+    unit: of `row_unit` for no fewer rows than there may be; without one, the product is filled up to the rows of
+    `most_windows`.
     """
+    if unit:
+        return project_to_many(x, weight, unit)
     size = ROWS_A_KERNEL * math.ceil(most_windows * x.shape[1] / ROWS_A_KERNEL)
     return _product(x, weight, size - _count_rows(x))
 
 
-def project_to_many(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+def project_to_many(x: tf.Tensor, weight: tf.Tensor, unit: int | None = None) -> tf.Tensor:
     """As `project`, for a weight with so many columns that the rows which only fill a product up would cost.
 
     The sums of such a product are not cut by the number of its rows: they are short beside it.
     """
-    return _product(x, weight, -_count_rows(x) % ROWS_A_KERNEL)
+    return _product(x, weight, -_count_rows(x) % (unit or ROWS_A_KERNEL))
 
 
 def _count_rows(x: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ from model.whisper.audio import log_mel
 from model.whisper.checkpoint import load_checkpoint
 from model.whisper.decoding import read_prompt
 from model.whisper.network import audio_context, build_network, decode, empty_cache, encode, logits
-from model.whisper.rowwise import project_to_many
+from model.whisper.rowwise import project, project_to_many, row_unit
 from tests.model.whisper_helpers import TINY, load_windows, random_context, random_network
 
 TOKENS = np.array([[21, 26, 1, 2, 30], [21, 25, 9, 4, 4]], np.int32)
@@ -80,3 +80,21 @@ def test_scores_of_a_row_are_the_same_in_any_company(n_state: int) -> None:
     together = project(tf.constant(rows), weight).numpy()
     for part in (slice(0, 2), slice(3, 4), slice(5, 14)):
         np.testing.assert_array_equal(project(tf.constant(rows[part]), weight), together[part])
+
+
+@pytest.mark.parametrize("n_state", [384, 512, 1024])
+def test_states_of_a_row_are_the_same_in_any_company(n_state: int) -> None:
+    generator = np.random.default_rng(2)
+    shape = (n_state, 4 * n_state)
+    unit = row_unit([shape, shape[::-1]], 32 * 5)
+    weight = tf.constant(generator.normal(0, 0.05, shape), tf.float32)
+    rows = generator.normal(0, 1, [32, 5, n_state]).astype(np.float32)
+    run = tf.function(lambda x: project(x, weight, 32, unit))
+    together = run(tf.constant(rows)).numpy()
+    for part in (slice(0, 2), slice(3, 4), slice(5, 14), slice(7, 32)):
+        np.testing.assert_array_equal(run(tf.constant(rows[part])), together[part])
+
+
+def test_kernels_that_treat_no_multiples_alike_have_no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf, "matmul", lambda a, b: tf.linalg.matmul(a, b) + tf.cast(tf.shape(a)[0], tf.float32))
+    assert row_unit([(16, 16)], 160) is None

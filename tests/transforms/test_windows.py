@@ -212,13 +212,29 @@ def test_a_real_recording_loses_nothing(speech):
     samples = read_clip(speech / "longform" / "lj001.mp3", max_s=120)
     totals = Totals()
     windows = list(cut_windows(np.array_split(samples, 50), load_detector(), SpeechOptions(), totals))
-    # 120 s of fluent reading fill five windows at the most, cut in pauses
-    assert 4 <= len(windows) <= 5
+    # 120 s of fluent reading: windows of 18 to 30 s, cut in pauses
+    assert 4 <= len(windows) <= 6
     assert totals.n_samples == len(samples)
     assert 108 < totals.speech_s < sum(len(window.samples) for window in windows) / 16_000 <= 120
     probabilities = load_detector().probabilities(samples)
     for window in windows[:-1]:
         assert probabilities[window.spans[-1].end_sample // 512] < 0.35
+
+
+def test_a_full_window_is_cut_at_the_longest_pause_of_its_later_part():
+    def packed(pauses_s):
+        """The speech of each window, in seconds, of regions of 1 s with these pauses between them."""
+        packer, start_s, windows = Packer(SpeechOptions(max_window_s=10.0)), 0.0, []
+        for pause_s in [*pauses_s, 0.0]:
+            windows += packer.add(Region(round(16_000 * start_s), round(16_000 * (start_s + 1))))
+            start_s += 1 + pause_s
+        return [len(window.speech) for window in [*windows, *packer.close(round(16_000 * start_s))]]
+
+    assert packed([0.3] * 5 + [0.6, 0.3]) == [6, 2]
+    # the longest pause of all is not of the later part, and two are equally long
+    assert packed([0.3, 1.0, 0.3, 0.3, 0.5, 0.5, 0.3]) == [6, 2]
+    # what is left over is cut again
+    assert packed([0.3] * 4 + [0.9] + [0.3] * 8) == [5, 7, 2]
 
 
 def test_windows_that_do_not_join_over_pauses_have_one_span():
