@@ -70,7 +70,7 @@ def execute(job: FeaturesJob, started_at: datetime, held: Lease, stop: Stop) -> 
             write_shard_references(job, parts, ranges)
         plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, parts.n_shards)
         n_bytes = sum(item.asset.size_bytes or 0 for item in work)
-        with watch(len(work), n_bytes, job.runner if site.stop_path else None), stopping.passed_on(site.stop_path):
+        with watch(len(work), n_bytes, None if site.is_here else job.runner), stopping.passed_on(site.stop_path):
             run_to_end(build(job, parts, store, plan, taken_over(ranges, found), site))
         if makes_template(job.options.beam_args):
             return None

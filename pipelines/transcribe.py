@@ -39,7 +39,7 @@ from transforms.mute import MuteAudio
 from transforms.parts import AssemblePart, Receipt, by_shard, read_receipts, staged_uris, total
 from transforms.plan_files import PlanFile, in_ranges, write_plan
 from transforms.read_items import ReadItems
-from transforms.recognize import ModelUse, RecognizerHandler, RescueHandler, SplitDoubtful
+from transforms.recognize import ModelUse, RecognizerHandler, RescueHandler, SplitDoubtful, load_ahead
 from transforms.results import ResultStore, StagedFile, drop_results, find_results
 from transforms.rows import RunRow
 from transforms.seal import Seal, derived, machine_key
@@ -68,14 +68,16 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow |
     store = ResultStore(job.output, seal_of(job.options.text))
     n_resumed = 0
     if work:
+        site = site_in(job, parts)
+        if site.is_here:
+            load_ahead(model_use(job))
         work = alone_first(parts, store, work, partial(transcribe_alone, job, parts, store))
         found = find_results(store, (item.key for item in work))
         work = [with_staged(item, found) for item in work]
         n_resumed = sum(len(item.staged.windows) for item in work)
         ranges = in_ranges(work, n_shards, lambda item: (job.sizes.seconds(item.asset) or 0.0) > MAX_UNDIVIDED_S)
         plan = write_plan(storage.join(parts.staging, "plan.jsonl"), ranges, n_shards)
-        site = site_in(job, parts)
-        with watch(len(work), n_bytes, job.runner if site.stop_path else None), stopping.passed_on(site.stop_path):
+        with watch(len(work), n_bytes, None if site.is_here else job.runner), stopping.passed_on(site.stop_path):
             run_to_end(build(job, parts, store, plan, taken_over(ranges, found), site))
         if job.makes_template:
             return None
@@ -154,7 +156,7 @@ def recognised(
     listen = ListenOptions(
         options.channels, options.language, options.speech, options.language_per_segment, options.asset_timeout_s
     )
-    use = ModelUse(job.model, options.decode, job.checked.batch_windows, options.max_memory_gb)
+    use = model_use(job)
     ends, earlier, todo = [], [], [pipeline | "Ranges" >> beam.Create(plan.whole_ranges)]
     if plan.long_ranges:
         folder = storage.join(parts.staging, "stretches")
@@ -190,6 +192,11 @@ def recognised(
     rescued = first[SplitDoubtful.DOUBTFUL] | "RecognizeAgain" >> RunInference(rescuer)
     ends.append(heard[FindSpeech.HEARD] | "StageHeard" >> beam.ParDo(StageHeard(store, site)))
     return [first.holding, rescued, *ends, *earlier] | "AllHeard" >> beam.Flatten()
+
+
+def model_use(job: Job) -> ModelUse:
+    """The model as every step of the run uses it."""
+    return ModelUse(job.model, job.options.decode, job.checked.batch_windows, job.options.max_memory_gb)
 
 
 def transcribe_alone(job: Job, parts: PartOf, store: ResultStore, plan: PlanFile) -> None:

@@ -20,6 +20,11 @@ class Site:
     # closes what is staged where something in it is to be hidden; None: it may be read
     seal: Seal | None = field(default=None, repr=False)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the steps run in the process that started the run."""
+        return self.stop_path is None
+
     def enter(self) -> None:
         """To be called in the set-up of a step."""
         stores.use(self.beam_args)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from librosa.filters import mel
 
+from model.mel import slaney_filters
 from model.recognizer import SAMPLE_RATE_HZ
 
 
@@ -49,10 +49,5 @@ def _power(windows: np.ndarray) -> np.ndarray:
 @cache
 def mel_filters(definition: LogMelDefinition) -> np.ndarray:
     """[n_fft // 2 + 1, n_mels] float32."""
-    return mel(
-        sr=definition.sample_rate_hz,
-        n_fft=definition.n_fft,
-        n_mels=definition.n_mels,
-        fmin=definition.fmin_hz,
-        fmax=definition.fmax_hz,
-    ).T
+    of = definition
+    return slaney_filters(of.sample_rate_hz, of.n_fft, of.n_mels, of.fmin_hz, of.fmax_hz)

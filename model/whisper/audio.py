@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 import tensorflow as tf
-from librosa.filters import mel as mel_filters
 
+from model.mel import slaney_filters
 from model.recognizer import SAMPLE_RATE_HZ
 
 N_FFT = 400  # samples of an analysis window: 25 ms
@@ -37,4 +37,4 @@ def _power_spectrum(waveforms: tf.Tensor) -> tf.Tensor:
 @cache
 def _mel_filters(n_mels: int) -> np.ndarray:
     """Slaney's mel filter bank [N_FFT // 2 + 1, n_mels]."""
-    return mel_filters(sr=SAMPLE_RATE_HZ, n_fft=N_FFT, n_mels=n_mels).T.astype(np.float32)
+    return slaney_filters(SAMPLE_RATE_HZ, N_FFT, n_mels)
