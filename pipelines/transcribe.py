@@ -39,7 +39,7 @@ from transforms.mute import MuteAudio
 from transforms.parts import AssemblePart, Receipt, by_shard, read_receipts, staged_uris, total
 from transforms.plan_files import PlanFile, in_ranges, write_plan
 from transforms.read_items import ReadItems
-from transforms.recognize import ModelUse, RecognizerHandler, RescueHandler, SplitDoubtful, load_ahead
+from transforms.recognize import ModelUse, RecognizerHandler, RescueHandler, SplitDoubtful
 from transforms.results import ResultStore, StagedFile, drop_results, find_results
 from transforms.rows import RunRow
 from transforms.seal import Seal, derived, machine_key
@@ -69,8 +69,6 @@ def execute(job: Job, started_at: datetime, held: Lease, stop: Stop) -> RunRow |
     n_resumed = 0
     if work:
         site = site_in(job, parts)
-        if site.is_here:
-            load_ahead(model_use(job))
         work = alone_first(parts, store, work, partial(transcribe_alone, job, parts, store))
         found = find_results(store, (item.key for item in work))
         work = [with_staged(item, found) for item in work]

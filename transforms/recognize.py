@@ -1,6 +1,5 @@
 """Recognition: a Beam model handler over any of our recognisers, and what it makes of windows."""
 
-import contextlib
 import logging
 import os
 import threading
@@ -177,17 +176,6 @@ def load_once(use: ModelUse) -> Recognizer:
             _loaded[key] = recognizer
             log.info("%s is loaded in process %d", planned.name, os.getpid())
         return _loaded[key]
-
-
-def load_ahead(use: ModelUse) -> None:
-    """Begins to load the recogniser beside what else a run in this process starts with; `load_once` waits for it."""
-
-    def load() -> None:
-        # where it fails it fails again in the pipeline, which says so
-        with contextlib.suppress(Exception):
-            load_once(use)
-
-    threading.Thread(target=load, name="load-ahead", daemon=True).start()
 
 
 def on_this_worker(planned: ModelFiles) -> ModelFiles:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from model.whisper import network as whisper
 from model.whisper.biasing import N_PLAUSIBLE, Bias, Match, at_root, follow
-from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
+from model.whisper.grammar import Grammar, Progress, Scores, advance, at_start, continuations
 from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import softmax
 
@@ -110,7 +110,7 @@ def search(
     states, cache = read_prompt(network, prompts, context)
     no_speech_probs = no_speech_probabilities(network, states, sot)
     beam, ended = _nothing_written(grammar, bias, n_batch, max_tokens, n_best)
-    logits = whisper.filled_logits(network, states[:, -1:])
+    logits = whisper.next_scores(network, states[:, -1:], grammar.eot)
     beam, ended, _ = _extend(grammar, bias, 0, limits, beam, ended, logits, beam_size)
     visible = tf.ones([n_batch, beam_size, n_prompt], tf.bool)
 
@@ -124,7 +124,7 @@ def search(
         visible = tf.concat([state.visible, alone], axis=-1)
         last = state.beam.tokens[:, :, step - 1]
         states, cache = whisper.decode(network, last, positions, visible, state.cache, state.context)
-        logits = whisper.filled_logits(network, states)
+        logits = whisper.next_scores(network, states, grammar.eot)
         beam, ended, parents = _extend(grammar, bias, step, state.limits, state.beam, state.ended, logits, beam_size)
         visible = tf.gather(visible, parents, batch_dims=1)
         return step + 1, Searching(state.rows, state.limits, beam, ended, visible, cache, state.context), found
@@ -215,7 +215,7 @@ def _extend(
     limits: tf.Tensor,
     beam: Hypotheses,
     ended: Ended,
-    logits: tf.Tensor,
+    logits: Scores,
     beam_size: int,
 ) -> tuple[Hypotheses, Ended, tf.Tensor]:
     """The beam with token number `step` written, what has ended by then, and the parent [n_batch, beam_size] of each.
@@ -232,7 +232,7 @@ def _extend(
 
 
 def _candidates(
-    grammar: Grammar, bias: Bias | None, step: tf.Tensor | int, beam: Hypotheses, logits: tf.Tensor, n_best: int
+    grammar: Grammar, bias: Bias | None, step: tf.Tensor | int, beam: Hypotheses, logits: Scores, n_best: int
 ) -> tuple[Hypotheses, tf.Tensor]:
     """The likeliest hypotheses one token longer, best first, and their parents in the beam."""
     options = continuations(grammar, beam.progress, logits, n_best, N_PLAUSIBLE if bias else 0)

@@ -4,19 +4,22 @@ A transcript is a row of segments, each a timestamp, text, and a timestamp; time
 timestamp is bounded, and where all timestamps together are likelier than the likeliest text, a timestamp it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from model.whisper.rowwise import logsumexp
+from model.whisper.rowwise import logsumexp, logsumexp_with
 
 # what a hypothesis has just written
 START, OPENED, TEXT, CLOSED = range(4)
 FORBIDDEN = np.float32(-np.inf)
 # columns that are looked through at once for the best
 BLOCK = 64
+# of coarse scores the best so many are worked out exactly: bfloat16 is off by an eighth at most where they are 30
+N_CHECKED = 8
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,17 @@ class Continuations(NamedTuple):
     logprobs: tf.Tensor
 
 
+class Scores(NamedTuple):
+    """Logits of the next token of hypotheses of any shape."""
+
+    # [..., at least eot] of the tokens of text, by token; what stands from end-of-text on has no meaning
+    text: tf.Tensor
+    # [..., n_vocab - eot] of end-of-text and all marks after it
+    marks: tf.Tensor
+    # where those of text are coarse: exact ones of tokens of text [..., n]
+    exact: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+
 def at_start(grammar: Grammar, shape: list[tf.Tensor | int]) -> Progress:
     """The progress of hypotheses that have written nothing."""
     return Progress(tf.fill(shape, START), tf.fill(shape, grammar.timestamp_begin))
@@ -67,30 +81,33 @@ def advance(grammar: Grammar, progress: Progress, tokens: tf.Tensor) -> Progress
     return Progress(tf.where(is_timestamp, after_timestamp, TEXT), tf.where(is_timestamp, tokens, progress.latest))
 
 
-def continuations(
-    grammar: Grammar, progress: Progress, logits: tf.Tensor, n_best: int, n_text: int = 0
-) -> Continuations:
-    """From logits [n_batch, n, at least n_vocab], at least the `n_best` likeliest next tokens, in no order.
+def continuations(grammar: Grammar, progress: Progress, logits: Scores, n_best: int, n_text: int = 0) -> Continuations:
+    """At least the `n_best` likeliest next tokens, in no order.
 
-    n_text: so many of text, where that is more. Columns beyond the vocabulary have no meaning. Forbidden tokens may be
-    among those found, with a log-probability of minus infinity.
+    n_text: so many of text, where that is more. Forbidden tokens may be among those found, with a log-probability of
+    minus infinity.
     """
     phase = progress.phase[..., None]
-    text = logits + grammar.text_penalty(logits.shape[-1])
-    timestamps = logits[..., grammar.timestamp_begin : grammar.n_vocab] + _timestamp_penalty(grammar, progress)
-    best_text, best_timestamps = _best(text, max(n_best, n_text)), tf.math.top_k(timestamps, n_best)
+    text = logits.text + grammar.text_penalty(logits.text.shape[-1])
+    timestamps = logits.marks[..., grammar.timestamp_begin - grammar.eot :] + _timestamp_penalty(grammar, progress)
+    best_timestamps = tf.math.top_k(timestamps, n_best)
+    best_text = _best(text, max(n_best, n_text, N_CHECKED if logits.exact else 0))
+    if logits.exact:
+        text_values = tf.where(best_text.values > FORBIDDEN, logits.exact(best_text.indices), FORBIDDEN)
+        text_total = logsumexp_with(text, best_text.values, text_values)
+    else:
+        text_values, text_total = best_text.values, logsumexp(text)
     # text that closed a segment is followed by the next segment or the end
     text_penalty = tf.where(phase == CLOSED, FORBIDDEN, 0.0)
-    end = logits[..., grammar.eot, None]
+    end = logits.marks[..., :1]
 
     timestamps_total = logsumexp(timestamps)
-    best_other = tf.maximum(best_text.values[..., :1] + text_penalty, end)
+    best_other = tf.maximum(tf.reduce_max(text_values, axis=-1, keepdims=True) + text_penalty, end)
     other_penalty = tf.where((phase == START) | (timestamps_total > best_other), FORBIDDEN, 0.0)
 
     text_penalty, end = text_penalty + other_penalty, end + other_penalty
-    text_total = logsumexp(text) + text_penalty
-    total = logsumexp(tf.concat([text_total, end, timestamps_total], axis=-1))
-    scores = tf.concat([best_text.values + text_penalty, end, best_timestamps.values], axis=-1)
+    total = logsumexp(tf.concat([text_total + text_penalty, end, timestamps_total], axis=-1))
+    scores = tf.concat([text_values + text_penalty, end, best_timestamps.values], axis=-1)
     tokens = [best_text.indices, tf.fill(tf.shape(end), grammar.eot), best_timestamps.indices + grammar.timestamp_begin]
     return Continuations(tf.concat(tokens, axis=-1), scores - total)
 

@@ -14,9 +14,11 @@ import tensorflow as tf
 from model.recognizer import MAX_BATCH_WINDOWS
 from model.whisper import rowwise
 from model.whisper.dimensions import Dimensions
-from model.whisper.grammar import BLOCK
+from model.whisper.grammar import BLOCK, Scores
 
 NORM_EPSILON = 1e-5
+# the embedding in bfloat16 for the scores of text, and as [n_vocab, n_text_state] for those that may be chosen
+COARSE, ROWS = "decoder.token_embedding.coarse", "decoder.token_embedding.rows"
 # of a window that `Network.row_unit` is found for; a prompt has more
 MOST_ROWS = 5
 
@@ -75,6 +77,10 @@ def build_network(
     parameters = {
         name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()
     }
+    if compute_dtype == tf.bfloat16:
+        embedding = laid_out["decoder.token_embedding.weight"]
+        parameters[COARSE] = tf.cast(embedding, compute_dtype)
+        parameters[ROWS] = tf.constant(np.ascontiguousarray(embedding.T))
     shapes = [array.shape for name, array in laid_out.items() if _multiplies_rows(name)]
     unit = rowwise.row_unit(shapes, most_windows * MOST_ROWS)
     return Network(dims, parameters, compute_dtype, most_windows, unit)
@@ -212,6 +218,26 @@ def logits(network: Network, states: tf.Tensor) -> tf.Tensor:
 def filled_logits(network: Network, states: tf.Tensor) -> tf.Tensor:
     """As `logits`, followed by columns of no meaning up to whole blocks (`grammar.BLOCK`)."""
     return rowwise.project_to_many(states, network.parameters["decoder.token_embedding.weight"], network.row_unit)
+
+
+def next_scores(network: Network, states: tf.Tensor, eot: int) -> Scores:
+    """Decoder states [n_batch, n, n_text_state] -> scores of the next token, coarse for text in bfloat16.
+
+    Of a token chosen from coarse scores the exact one is asked for.
+    """
+    if COARSE not in network.parameters:
+        scores = filled_logits(network, states)
+        return Scores(scores, scores[..., eot : network.dims.n_vocab])
+    coarse = rowwise.project_to_many(tf.cast(states, tf.bfloat16), network.parameters[COARSE])
+    with tf.init_scope():  # once, not at every step
+        of_marks = network.parameters["decoder.token_embedding.weight"][:, eot:]
+    marks = rowwise.project_to_many(states, of_marks)
+
+    def exact(tokens: tf.Tensor) -> tf.Tensor:
+        rows = tf.gather(network.parameters[ROWS], tokens)
+        return rowwise.total(rows * states[:, :, None])[..., 0]
+
+    return Scores(tf.cast(coarse, tf.float32), marks[..., : network.dims.n_vocab - eot], exact)
 
 
 def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:

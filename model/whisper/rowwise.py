@@ -89,6 +89,17 @@ def logsumexp(x: tf.Tensor) -> tf.Tensor:
     return largest + _elementwise(tf.math.log, total(_elementwise(tf.exp, x - largest)))
 
 
+def logsumexp_with(x: tf.Tensor, some: tf.Tensor, instead: tf.Tensor) -> tf.Tensor:
+    """As `logsumexp` of x [..., n] in which `some` of its values [..., n_some] are others."""
+    largest = tf.reduce_max(tf.concat([some, instead], axis=-1), axis=-1, keepdims=True)
+    largest = tf.maximum(largest, tf.float32.min)
+
+    def mass(values: tf.Tensor) -> tf.Tensor:
+        return total(_elementwise(tf.exp, values - largest))
+
+    return largest + _elementwise(tf.math.log, tf.maximum(mass(x) - mass(some), 0.0) + mass(instead))
+
+
 def total(x: tf.Tensor) -> tf.Tensor:
     """The sum along the last axis, which is kept. Rows that fill no whole registers are added up by where they lie."""
     missing = -x.shape[-1] % SUM_WIDTH

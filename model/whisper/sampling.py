@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from model.whisper import network as whisper
 from model.whisper.decoding import Decoded, Sot, free, free_cache, no_speech_probabilities, read_prompt
-from model.whisper.grammar import Grammar, Progress, advance, at_start, continuations
+from model.whisper.grammar import Grammar, Progress, Scores, advance, at_start, continuations
 from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import softmax
 
@@ -101,7 +101,8 @@ def _draw(
     grammar: Grammar, progress: Progress, logits: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """A token for each draw and its log-probability (of the model, not of the temperature): [n_batch, n_draws] both."""
-    options = continuations(grammar, progress, logits, N_CANDIDATES)
+    scores = Scores(logits, logits[..., grammar.eot : grammar.n_vocab])
+    options = continuations(grammar, progress, scores, N_CANDIDATES)
     shares = softmax(options.logprobs / temperature)
     drawn = tf.reduce_sum(tf.cast(tf.cumsum(shares, axis=-1) <= numbers[..., None], tf.int32), axis=-1)
     # rounding may leave the sum of the shares below a number close to 1: then it is the likeliest

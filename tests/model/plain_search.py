@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from model.bias import ROOT, Trie
 from model.whisper.decoding import read_prompt
-from model.whisper.grammar import advance, at_start, continuations
+from model.whisper.grammar import Scores, advance, at_start, continuations
 from model.whisper.network import AudioContext, Network, logits
 from tests.model.whisper_helpers import TINY
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
@@ -50,7 +50,7 @@ def plain_reader(network: Network, context: AudioContext, n_text: int) -> Callab
         for token in tokens[n_prompt:]:
             progress = advance(GRAMMAR, progress, tf.constant(token))
         scores = read(network.parameters, context, tf.constant([padded]))[len(tokens) - 1]
-        found = continuations(GRAMMAR, progress, scores, n_best=15, n_text=n_text)
+        found = continuations(GRAMMAR, progress, Scores(scores, scores[GRAMMAR.eot :]), n_best=15, n_text=n_text)
         pairs = zip(found.tokens.numpy().tolist(), found.logprobs.numpy().tolist(), strict=True)
         return {token: logprob for token, logprob in pairs if np.isfinite(logprob)}
 

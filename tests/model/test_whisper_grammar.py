@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.whisper.grammar import Progress, advance, at_start, continuations
+from model.whisper.grammar import Progress, Scores, advance, at_start, continuations
 from tests.model.whisper_helpers import TINY_GRAMMAR as GRAMMAR
 
 TEXT = set(range(20)) - {3, 7}
@@ -27,7 +27,8 @@ def progress_after(tokens: list[int]) -> Progress:
 
 def likely_next(tokens: list[int], logits: np.ndarray) -> dict[int, float]:
     """Next token -> log-probability, of the likeliest that may follow."""
-    found = continuations(GRAMMAR, progress_after(tokens), tf.constant(logits), N_BEST)
+    scores = Scores(tf.constant(logits), tf.constant(logits[GRAMMAR.eot :]))
+    found = continuations(GRAMMAR, progress_after(tokens), scores, N_BEST)
     pairs = zip(found.tokens.numpy().tolist(), found.logprobs.numpy().tolist(), strict=True)
     return {token: logprob for token, logprob in pairs if np.isfinite(logprob)}
 

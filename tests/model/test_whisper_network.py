@@ -10,7 +10,8 @@ import tensorflow as tf
 from model.whisper.audio import log_mel
 from model.whisper.checkpoint import load_checkpoint
 from model.whisper.decoding import read_prompt
-from model.whisper.network import audio_context, build_network, decode, empty_cache, encode, logits
+from model.whisper.grammar import TEXT, Continuations, Grammar, Scores, at_start, continuations
+from model.whisper.network import audio_context, build_network, decode, empty_cache, encode, logits, next_scores
 from model.whisper.rowwise import project, project_to_many, row_unit
 from tests.model.whisper_helpers import TINY, load_windows, random_context, random_network
 
@@ -98,3 +99,31 @@ def test_states_of_a_row_are_the_same_in_any_company(n_state: int) -> None:
 def test_kernels_that_treat_no_multiples_alike_have_no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tf, "matmul", lambda a, b: tf.linalg.matmul(a, b) + tf.cast(tf.shape(a)[0], tf.float32))
     assert row_unit([(16, 16)], 160) is None
+
+
+def test_what_is_chosen_from_coarse_scores_is_exact_in_any_company(tiny_en: Path) -> None:
+    checkpoint = load_checkpoint(tiny_en)
+    network = build_network(checkpoint.dims, checkpoint.weights, "bfloat16")
+    eot, timestamps, n_vocab = 50256, 50363, checkpoint.dims.n_vocab
+    grammar = Grammar(n_vocab, eot, timestamps, timestamps + 50, (1, 2, 7))
+    # of the size of real ones: after the last normalisation
+    states = tf.constant(np.random.default_rng(3).normal(0, 4, [12, 5, checkpoint.dims.n_text_state]), tf.float32)
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 5, checkpoint.dims.n_text_state])])
+    def coarsely(states: tf.Tensor) -> Continuations:
+        progress = at_start(grammar, [tf.shape(states)[0], 5])._replace(phase=tf.fill([tf.shape(states)[0], 5], TEXT))
+        return continuations(grammar, progress, next_scores(network, states, eot), 2)
+
+    exact = logits(network, states)
+    progress = at_start(grammar, [12, 5])._replace(phase=tf.fill([12, 5], TEXT))
+    exactly = continuations(grammar, progress, Scores(exact[..., :eot], exact[..., eot:]), 2)
+    found = coarsely(states)
+    for row in np.ndindex(12, 5):
+        theirs = dict(zip(found.tokens[row].numpy(), found.logprobs[row].numpy(), strict=True))
+        for token, logprob in zip(exactly.tokens[row].numpy(), exactly.logprobs[row].numpy(), strict=True):
+            if logprob > -5:
+                assert theirs[token] == pytest.approx(logprob, abs=0.02)
+    for part in (slice(0, 2), slice(5, 12)):
+        alone = coarsely(states[part])
+        np.testing.assert_array_equal(alone.tokens, found.tokens[part])
+        np.testing.assert_array_equal(alone.logprobs, found.logprobs[part])
