@@ -70,7 +70,7 @@ def fitting_batch(
         n_fitting = largest_batch(
             dims, precision, beam_size, n_threads, DEFAULT_SHARE * _machine_bytes() - n_taken_bytes
         )
-        is_small = dims.n_text_state <= SMALL_STATE
+        is_small = beam_size == 1 and dims.n_text_state <= SMALL_STATE
         return min(max(n_fitting, 1), most_windows(beam_size) if is_small else BATCH_WINDOWS)
     n_fitting = largest_batch(dims, precision, beam_size, n_threads, max_memory_gb * 1e9 - n_taken_bytes)
     if n_fitting:
