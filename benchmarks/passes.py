@@ -7,6 +7,8 @@ import numpy as np
 from model.recognizer import BATCH_WINDOWS, POOL_BATCHES, SAMPLE_RATE_HZ, Recognizer
 from model.vad import VoiceActivityDetector
 from transforms.assets import Asset, WorkItem
+from transforms.decoder import Decoder
+from transforms.listen import ListenOptions, listen
 from transforms.recognize import (
     WINDOW_PARTS,
     DoubtfulWindow,
@@ -20,13 +22,23 @@ from transforms.speech import SpeechOptions
 from transforms.windows import cut_windows
 
 BLOCK_SAMPLES = 60 * SAMPLE_RATE_HZ
+LISTEN = ListenOptions(channels="mix", language="en", speech=SpeechOptions())
 
 
 def windows_of(path: str, samples: np.ndarray, detector: VoiceActivityDetector) -> list[WindowTask]:
     """The windows of a recording's samples [n] at SAMPLE_RATE_HZ, as the pipeline cuts them."""
     blocks = np.split(samples, range(BLOCK_SAMPLES, len(samples), BLOCK_SAMPLES))
-    item = WorkItem(Asset(path, path, 0, 0), "", 1)
-    return [WindowTask(item, None, window, "en") for window in cut_windows(blocks, detector, SpeechOptions())]
+    return [WindowTask(_item(path), None, window, "en") for window in cut_windows(blocks, detector, SpeechOptions())]
+
+
+def listen_to(path: str, detector: VoiceActivityDetector, decoder: Decoder) -> list[WindowTask]:
+    """The windows of a file as the pipeline finds them, with its decoder in a process beside."""
+    found = listen(_item(path), LISTEN, detector, decoder)
+    return [task for task in found if isinstance(task, WindowTask)]
+
+
+def _item(path: str) -> WorkItem:
+    return WorkItem(Asset(path, path, 0, 0), "", 1)
 
 
 def pools(tasks: Sequence[WindowTask], batch_windows: int) -> Iterator[list[WindowTask]]:

@@ -17,13 +17,13 @@ Hear = Callable[[Sequence[str]], list[str]]
 
 def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None = None, exact: bool = False) -> Hear:
     """Our recogniser without the pipeline: decoding, search for speech, both passes with all guards."""
-    from passes import texts_of, windows_of
-    from peers import read_samples
+    from passes import listen_to, texts_of
 
     from model.precision import fastest_precision
     from model.recognizer import DecodeOptions
     from model.registry import batch_windows_of, load_recognizer, resolve_model
     from model.vad import load_detector
+    from transforms.decoder import Decoder
 
     options = DecodeOptions(
         beam_size=beam_size,
@@ -33,10 +33,10 @@ def beamscribe(beam_size: int, threads: int, folder: str, precision: str | None 
     )
     files = resolve_model(folder)
     batch_windows = batch_windows_of(files, options, None)
-    model, detector = load_recognizer(files, options, batch_windows), load_detector()
+    model, detector, decoder = load_recognizer(files, options, batch_windows), load_detector(), Decoder()
 
     def hear(paths: Sequence[str]) -> list[str]:
-        tasks = [task for path in paths for task in windows_of(path, read_samples(Path(path)), detector)]
+        tasks = [task for path in paths for task in listen_to(path, detector, decoder)]
         texts = texts_of(tasks, model, batch_windows)
         return [texts.get(path, "") for path in paths]
 

@@ -18,7 +18,7 @@ START, OPENED, TEXT, CLOSED = range(4)
 FORBIDDEN = np.float32(-np.inf)
 # columns that are looked through at once for the best
 BLOCK = 64
-# of coarse scores the best so many are worked out exactly: bfloat16 is off by an eighth at most where they are 30
+# of coarse scores the best so many are worked out exactly: they are off by a hundredth or two of their spread
 N_CHECKED = 8
 
 

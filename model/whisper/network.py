@@ -13,12 +13,13 @@ import tensorflow as tf
 
 from model.recognizer import MAX_BATCH_WINDOWS
 from model.whisper import rowwise
+from model.whisper.coarse import CoarseWeight, coarse_product, coarse_weight, multiplies_integers
 from model.whisper.dimensions import Dimensions
 from model.whisper.grammar import BLOCK, Scores
 
 NORM_EPSILON = 1e-5
-# the embedding in bfloat16 for the scores of text, and as [n_vocab, n_text_state] for those that may be chosen
-COARSE, ROWS = "decoder.token_embedding.coarse", "decoder.token_embedding.rows"
+# the embedding as [n_vocab, n_text_state], for the exact scores of a few tokens
+ROWS = "decoder.token_embedding.rows"
 # of a window that `Network.row_unit` is found for; a prompt has more
 MOST_ROWS = 5
 
@@ -36,6 +37,8 @@ class Network:
     most_windows: int = MAX_BATCH_WINDOWS
     # what products of the decoder are filled up to a multiple of, where this machine lets them (`rowwise.row_unit`)
     row_unit: int | None = None
+    # the embedding for scores of which only the best are worked out exactly; None: all are
+    coarse: CoarseWeight | None = None
 
 
 class KeysValues(NamedTuple):
@@ -77,13 +80,14 @@ def build_network(
     parameters = {
         name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()
     }
-    if compute_dtype == tf.bfloat16:
+    coarse = None
+    if compute_dtype == tf.bfloat16 and multiplies_integers():
         embedding = laid_out["decoder.token_embedding.weight"]
-        parameters[COARSE] = tf.cast(embedding, compute_dtype)
+        coarse = coarse_weight(embedding, laid_out["decoder.ln.weight"])
         parameters[ROWS] = tf.constant(np.ascontiguousarray(embedding.T))
     shapes = [array.shape for name, array in laid_out.items() if _multiplies_rows(name)]
     unit = rowwise.row_unit(shapes, most_windows * MOST_ROWS)
-    return Network(dims, parameters, compute_dtype, most_windows, unit)
+    return Network(dims, parameters, compute_dtype, most_windows, unit, coarse)
 
 
 def _is_factor(name: str) -> bool:
@@ -221,14 +225,13 @@ def filled_logits(network: Network, states: tf.Tensor) -> tf.Tensor:
 
 
 def next_scores(network: Network, states: tf.Tensor, eot: int) -> Scores:
-    """Decoder states [n_batch, n, n_text_state] -> scores of the next token, coarse for text in bfloat16.
+    """Decoder states [n_batch, n, n_text_state] -> scores of the next token; those of text may be coarse.
 
     Of a token chosen from coarse scores the exact one is asked for.
     """
-    if COARSE not in network.parameters:
+    if network.coarse is None:
         scores = filled_logits(network, states)
         return Scores(scores, scores[..., eot : network.dims.n_vocab])
-    coarse = rowwise.project_to_many(tf.cast(states, tf.bfloat16), network.parameters[COARSE])
     with tf.init_scope():  # once, not at every step
         of_marks = network.parameters["decoder.token_embedding.weight"][:, eot:]
     marks = rowwise.project_to_many(states, of_marks)
@@ -237,7 +240,7 @@ def next_scores(network: Network, states: tf.Tensor, eot: int) -> Scores:
         rows = tf.gather(network.parameters[ROWS], tokens)
         return rowwise.total(rows * states[:, :, None])[..., 0]
 
-    return Scores(tf.cast(coarse, tf.float32), marks[..., : network.dims.n_vocab - eot], exact)
+    return Scores(coarse_product(states, network.coarse), marks[..., : network.dims.n_vocab - eot], exact)
 
 
 def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:

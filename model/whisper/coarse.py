@@ -1,0 +1,105 @@
+"""A product with a large constant weight in 8-bit integers, for scores of which only the best are worked out exactly.
+
+Each row of x and each column of the weight is scaled to [-127, 127] and rounded (Dettmers et al. 2022, LLM.int8(),
+section 2.1); channels in which x is large hand a part of their size to the weight first (Xiao et al. 2023,
+SmoothQuant, section 4). Sums of integers are exact, so a row's numbers do not depend on the rows beside it.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework.attr_value_pb2 import AttrValue
+
+LARGEST = 127
+
+
+class CoarseWeight(NamedTuple):
+    """A weight in integers."""
+
+    # [n_in] that x is multiplied by first
+    smoothing: tf.Tensor
+    # [n_in, n_out] int8
+    integers: tf.Tensor
+    # [n_out] the largest absolute value of each column
+    largest: tf.Tensor
+
+
+def coarse_weight(weight: np.ndarray, sizes: np.ndarray) -> CoarseWeight:
+    """A weight [n_in, n_out] for x whose channels are about as large as sizes [n_in] says."""
+    smoothing = 1 / np.sqrt(np.maximum(np.abs(sizes), np.finfo(np.float32).tiny))
+    smoothed = weight / smoothing[:, None]
+    largest = np.maximum(np.abs(smoothed).max(axis=0), np.finfo(np.float32).tiny)
+    integers = np.rint(smoothed / largest * LARGEST).astype(np.int8)
+    return CoarseWeight(
+        tf.constant(smoothing, tf.float32), tf.constant(integers), tf.constant(largest, dtype=tf.float32)
+    )
+
+
+def coarse_product(x: tf.Tensor, weight: CoarseWeight) -> tf.Tensor:
+    """x [..., n_in] float32 by a weight -> [..., n_out] float32, off by about a hundredth of its spread.
+
+    For graphs only: the operation keeps its weight in an order of its own.
+    """
+    n_in, n_out = weight.integers.shape
+    rows = tf.reshape(x, [-1, n_in]) * weight.smoothing
+    largest = tf.maximum(tf.reduce_max(tf.abs(rows), axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    integers = tf.cast(tf.round(rows / largest * LARGEST), tf.int8)
+    product = _multiply(integers, weight.integers, weight.largest) * largest
+    return tf.reshape(product, tf.concat([tf.shape(x)[:-1], [n_out]], axis=0))
+
+
+@cache
+def multiplies_integers() -> bool:
+    """Whether this machine's TensorFlow has the operation, and its sums are exact: without VNNI they may overflow."""
+    generator = np.random.default_rng(0)
+    rows = generator.choice([-LARGEST, 1, LARGEST], [5, 512]).astype(np.int8)
+    weight = generator.choice([-LARGEST, LARGEST], [512, 64], p=[0.2, 0.8]).astype(np.int8)
+    exact = rows.astype(np.int64) @ weight.astype(np.int64)
+    arguments = tf.constant(rows), tf.constant(weight), tf.fill([64], float(LARGEST))
+    try:
+        found = tf.function(_multiply, autograph=False)(*arguments) * LARGEST
+    except (tf.errors.OpError, ValueError):
+        return False
+    return bool(np.allclose(found, exact, rtol=1e-5, atol=0.1))
+
+
+def _multiply(rows: tf.Tensor, weight: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
+    """Integers by integers, which stand for values of at most 1 and of at most `largest`, each column's own.
+
+    oneDNN's operation, which TensorFlow makes of quantized graphs, and has no function for.
+    """
+    values = [tf.bitcast(rows, tf.qint8), tf.bitcast(weight, tf.qint8), tf.zeros([weight.shape[1]])]
+    ranges = [tf.constant(-1.0), tf.constant(1.0), -largest, largest]
+    attributes = {
+        "T1": _type(tf.qint8),
+        "T2": _type(tf.qint8),
+        "Tbias": _type(tf.float32),
+        "U": _type(tf.float32),
+        "Tout": _type(tf.float32),
+        "Tdevice_inputs": _types(value.dtype for value in values),
+        "Thost_inputs": _types(value.dtype for value in ranges),
+        "Tdevice_outputs": _types([tf.float32]),
+        "Thost_outputs": _types([]),
+        "fused_ops": AttrValue(list=AttrValue.ListValue(s=[b"BiasAdd", b"Dequantize"])),
+        "input_quant_mode": AttrValue(s=b"SCALED"),
+        "output_quant_mode": AttrValue(s=b"SCALED"),
+        "is_weight_const": AttrValue(b=True),
+        "is_bias_const": AttrValue(b=True),
+    }
+    graph = tf.compat.v1.get_default_graph()
+    (product,) = graph.create_op(
+        "_QuantizedMatMul", inputs=[*values, *ranges], dtypes=[tf.float32], name="coarse", attrs=attributes
+    ).outputs
+    product.set_shape([None, weight.shape[1]])
+    return product
+
+
+def _type(dtype: tf.DType) -> AttrValue:
+    return AttrValue(type=dtype.as_datatype_enum)
+
+
+def _types(dtypes: Iterable[tf.DType]) -> AttrValue:
+    return AttrValue(list=AttrValue.ListValue(type=[dtype.as_datatype_enum for dtype in dtypes]))
