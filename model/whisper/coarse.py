@@ -14,6 +14,8 @@ import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 LARGEST = 127
+# instead of a zero that would be divided by
+SMALLEST = np.finfo(np.float32).tiny
 
 
 class CoarseWeight(NamedTuple):
@@ -28,14 +30,13 @@ class CoarseWeight(NamedTuple):
 
 
 def coarse_weight(weight: np.ndarray, sizes: np.ndarray) -> CoarseWeight:
-    """A weight [n_in, n_out] for x whose channels are about as large as sizes [n_in] says."""
-    smoothing = 1 / np.sqrt(np.maximum(np.abs(sizes), np.finfo(np.float32).tiny))
+    """A weight [n_in, n_out] float32 for x whose channels are about as large as sizes [n_in] says."""
+    smoothing = 1 / np.sqrt(np.maximum(np.abs(sizes), SMALLEST))
     smoothed = weight / smoothing[:, None]
-    largest = np.maximum(np.abs(smoothed).max(axis=0), np.finfo(np.float32).tiny)
-    integers = np.rint(smoothed / largest * LARGEST).astype(np.int8)
-    return CoarseWeight(
-        tf.constant(smoothing, tf.float32), tf.constant(integers), tf.constant(largest, dtype=tf.float32)
-    )
+    largest = np.maximum(np.abs(smoothed).max(axis=0), SMALLEST)
+    smoothed *= LARGEST / largest
+    integers = np.rint(smoothed, out=smoothed).astype(np.int8)
+    return CoarseWeight(*map(tf.constant, (smoothing, integers, largest)))
 
 
 def coarse_product(x: tf.Tensor, weight: CoarseWeight) -> tf.Tensor:
@@ -45,7 +46,7 @@ def coarse_product(x: tf.Tensor, weight: CoarseWeight) -> tf.Tensor:
     """
     n_in, n_out = weight.integers.shape
     rows = tf.reshape(x, [-1, n_in]) * weight.smoothing
-    largest = tf.maximum(tf.reduce_max(tf.abs(rows), axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    largest = tf.maximum(tf.reduce_max(tf.abs(rows), axis=-1, keepdims=True), SMALLEST)
     integers = tf.cast(tf.round(rows / largest * LARGEST), tf.int8)
     product = _multiply(integers, weight.integers, weight.largest) * largest
     return tf.reshape(product, tf.concat([tf.shape(x)[:-1], [n_out]], axis=0))
