@@ -14,8 +14,10 @@ import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 LARGEST = 127
+# of the largest size
+LEAST_SIZE = np.float32(0.01)
 # instead of a zero that would be divided by
-SMALLEST = np.finfo(np.float32).tiny
+SMALLEST = np.float32(1e-30)
 
 
 class CoarseWeight(NamedTuple):
@@ -30,8 +32,10 @@ class CoarseWeight(NamedTuple):
 
 
 def coarse_weight(weight: np.ndarray, sizes: np.ndarray) -> CoarseWeight:
-    """A weight [n_in, n_out] float32 for x whose channels are about as large as sizes [n_in] says."""
-    smoothing = 1 / np.sqrt(np.maximum(np.abs(sizes), SMALLEST))
+    """A weight [n_in, n_out] for x whose channels vary about as much as sizes [n_in] says, both in float32."""
+    # a channel that hardly varies may still be large, and is not to push all others aside
+    sizes = np.maximum(np.abs(sizes), LEAST_SIZE * np.abs(sizes).max() + SMALLEST)
+    smoothing = 1 / np.sqrt(sizes)
     smoothed = weight / smoothing[:, None]
     largest = np.maximum(np.abs(smoothed).max(axis=0), SMALLEST)
     smoothed *= LARGEST / largest

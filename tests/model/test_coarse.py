@@ -29,8 +29,21 @@ def test_the_best_of_a_vocabulary_are_among_the_best_coarse_ones(tiny_en: Path) 
 
 
 @needs_integers
+def test_a_channel_that_never_varies_leaves_the_others_their_precision() -> None:
+    generator = np.random.default_rng(5)
+    weight = generator.normal(size=[64, 64]).astype(np.float32)
+    sizes = np.ones(64, np.float32)
+    sizes[7] = 0
+    x = generator.normal(size=[20, 64]).astype(np.float32) * sizes
+    x[:, 7] = 0.5
+    held = coarse_weight(weight, sizes)
+    found = tf.function(lambda x: coarse_product(x, held), autograph=False)(x).numpy()
+    assert np.std(found - x @ weight) < 0.05 * np.std(x @ weight)
+
+
+@needs_integers
 def test_silent_rows_and_empty_columns_are_zeros() -> None:
-    weight = coarse_weight(np.zeros([64, 64], np.float32), np.ones(64))
+    weight = coarse_weight(np.zeros([64, 64], np.float32), np.ones(64, np.float32))
     product = tf.function(lambda x: coarse_product(x, weight), autograph=False)(np.zeros([3, 64], np.float32))
     np.testing.assert_array_equal(product, np.zeros([3, 64]))
 
