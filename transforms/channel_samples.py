@@ -13,8 +13,7 @@ from transforms.audio import AudioDecodeError, AudioInfo, open_audio
 from transforms.channels import Likeness, mix, same_channels
 from transforms.resample import Resampler
 
-# a little more than the search for speech takes at a time: while it looks at one, the next is decoded
-BLOCK_S = 33.0
+BLOCK_S = 10.0
 # what is asked of the channels of a file: their mix, each by itself, or these numbers
 Asked = str | list[int]
 
