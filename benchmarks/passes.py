@@ -1,6 +1,7 @@
 """Our recogniser in the benchmark's own process, without Beam: windows, pools, and both passes with all guards."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -32,13 +33,22 @@ def windows_of(path: str, samples: np.ndarray, detector: VoiceActivityDetector) 
 
 
 def listen_to(path: str, detector: VoiceActivityDetector, decoder: Decoder) -> list[WindowTask]:
-    """The windows of a file as the pipeline finds them, with its decoder in a process beside."""
-    found = listen(_item(path), LISTEN, detector, decoder)
-    return [task for task in found if isinstance(task, WindowTask)]
+    """The windows of a file as the pipeline finds them, with its decoder in a process beside.
+
+    RuntimeError where something is wrong with the file.
+    """
+    tasks = []
+    for found in listen(_item(path), LISTEN, detector, decoder):
+        if isinstance(found, WindowTask):
+            tasks.append(found)
+        elif found.failure:
+            raise RuntimeError(f"{path}: {found.failure.message}")
+    return tasks
 
 
 def _item(path: str) -> WorkItem:
-    return WorkItem(Asset(path, path, 0, 0), "", 1)
+    facts = Path(path).stat()
+    return WorkItem(Asset(path, path, facts.st_size, facts.st_mtime_ns // 1000), "", 1)
 
 
 def pools(tasks: Sequence[WindowTask], batch_windows: int) -> Iterator[list[WindowTask]]:

@@ -1,7 +1,8 @@
 """One engine in a process of its own, for `benchmarks/speed.py`: it loads once and hears what it is told to.
 
 Started as `python benchmarks/speed_child.py ENGINE BEAM_SIZE THREADS MODEL_FOLDER`. Prints a line of JSON when it has
-loaded; then for every line of JSON on standard input, a list of paths, one more: seconds, texts and peak memory so far.
+loaded; then for every line of JSON on standard input, a list of paths, one more: seconds, texts and peak memory so far,
+its own and that of its largest process beside.
 """
 
 import json
@@ -10,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 Hear = Callable[[Sequence[str]], list[str]]
@@ -113,6 +115,18 @@ ENGINES: dict[str, Callable[[int, int, str], Hear]] = {
 }
 
 
+def peak_beside_kb() -> int:
+    """Peak memory of the largest process that this one has started and not ended: our decoder's."""
+    peaks = [0]
+    for children in Path("/proc/self/task").glob("*/children"):
+        # threads and processes may end while they are looked at
+        with suppress(OSError):
+            for pid in children.read_text().split():
+                status = Path(f"/proc/{pid}/status").read_text()
+                peaks += [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+    return max(peaks)
+
+
 def main() -> None:
     name, beam_size, threads, folder = sys.argv[1:]
     # what an engine prints is not for the parent
@@ -124,7 +138,7 @@ def main() -> None:
         started_s = time.monotonic()
         texts = hear(json.loads(line))
         seconds = time.monotonic() - started_s
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + peak_beside_kb()) / 1024
         print(json.dumps({"seconds": seconds, "texts": texts, "peak_mb": peak_mb}), file=answers, flush=True)
 
 

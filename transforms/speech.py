@@ -1,6 +1,7 @@
 """Finding speech: from the samples of a recording to the regions in which somebody speaks, block by block."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -83,15 +84,22 @@ def to_samples(seconds: float) -> int:
 def stream_probabilities(blocks: Iterable[np.ndarray], detector: Detector) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks [n] of any sizes -> (samples, probabilities a frame) in blocks of the detector's size, the last shorter.
 
-    The detector's blocks lie at fixed places of the recording: the probabilities do not depend on how it arrives.
+    The detector's blocks lie at fixed places of the recording: the probabilities do not depend on how it arrives. While
+    it looks at one, the next is read.
     """
-    state: Any = None
-    for n_before, samples in enumerate(rebuffer(blocks, detector.block_samples)):
-        if not n_before:
-            # a block this short is the whole recording
-            state = detector.start(is_short=len(samples) < to_samples(SHORT_RECORDING_S))
-        probabilities, state = detector.advance(samples, state)
-        yield samples, probabilities
+    looking: tuple[np.ndarray, Future] | None = None
+    with ThreadPoolExecutor(1, "detect") as pool:
+        for samples in rebuffer(blocks, detector.block_samples):
+            if looking is None:
+                # a block this short is the whole recording
+                state = detector.start(is_short=len(samples) < to_samples(SHORT_RECORDING_S))
+                looking = samples, pool.submit(detector.advance, samples, state)
+                continue
+            before, (probabilities, state) = looking[0], looking[1].result()
+            looking = samples, pool.submit(detector.advance, samples, state)
+            yield before, probabilities
+        if looking is not None:
+            yield looking[0], looking[1].result()[0]
 
 
 def rebuffer(blocks: Iterable[np.ndarray], n_samples: int) -> Iterator[np.ndarray]:

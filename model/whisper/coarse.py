@@ -66,7 +66,7 @@ def multiplies_integers() -> bool:
     arguments = tf.constant(rows), tf.constant(weight), tf.fill([64], float(LARGEST))
     try:
         found = tf.function(_multiply, autograph=False)(*arguments) * LARGEST
-    except (tf.errors.OpError, ValueError):
+    except (tf.errors.OpError, RuntimeError, TypeError, ValueError):  # the operation is missing, or is another
         return False
     return bool(np.allclose(found, exact, rtol=1e-5, atol=0.1))
 

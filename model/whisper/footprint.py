@@ -19,7 +19,7 @@ PROCESS_BYTES = 1_450_000_000
 # of the weights: read as float32, laid out anew, some kept as constants of graphs
 WEIGHT_COPIES = 1.75
 # of what the decoder attends to: as it is encoded, gathered, and moved where windows are done
-CONTEXT_COPIES = 2.5
+CONTEXT_COPIES = 3
 # scores of a hypothesis over the vocabulary, at the steps from logits to log-probabilities
 SCORE_COPIES = 6
 # scores of the encoder's attention of a window: as they come, and as weights

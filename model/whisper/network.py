@@ -210,7 +210,10 @@ def decode_with_queries(
 
 
 def embed(network: Network, tokens: tf.Tensor) -> tf.Tensor:
-    """Tokens [n_batch, n] -> [n_batch, n, n_text_state]; the embedding is kept as its transpose, for `logits`."""
+    """Tokens [n_batch, n] -> [n_batch, n, n_text_state]."""
+    if ROWS in network.parameters:
+        return tf.gather(network.parameters[ROWS], tokens)
+    # kept as its transpose, for `logits`
     return tf.transpose(tf.gather(network.parameters["decoder.token_embedding.weight"], tokens, axis=1), [1, 2, 0])
 
 

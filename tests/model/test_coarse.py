@@ -48,14 +48,26 @@ def test_silent_rows_and_empty_columns_are_zeros() -> None:
     np.testing.assert_array_equal(product, np.zeros([3, 64]))
 
 
-def test_kernels_that_overflow_or_are_missing_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_that_overflow_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def saturating(rows: tf.Tensor, weight: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
         product = tf.matmul(tf.cast(rows, tf.float32), tf.cast(weight, tf.float32))
         return tf.clip_by_value(product, -32768, 32767) * largest / 127**2
 
-    def missing(*_: tf.Tensor) -> tf.Tensor:
-        raise tf.errors.InvalidArgumentError(None, None, "No OpKernel was registered")
+    monkeypatch.setattr(coarse, "_multiply", saturating)
+    assert not multiplies_integers.__wrapped__()
 
-    for kernel in (saturating, missing):
-        monkeypatch.setattr(coarse, "_multiply", kernel)
-        assert not multiplies_integers.__wrapped__()
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.InvalidArgumentError(None, None, "No OpKernel was registered to support Op '_QuantizedMatMul'"),
+        RuntimeError("Op type not registered '_QuantizedMatMul'"),
+        ValueError("Value for attr 'Tbias' is not in the list of allowed values"),
+    ],
+)
+def test_a_machine_without_the_operation_does_without(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: tf.Tensor) -> tf.Tensor:
+        raise error
+
+    monkeypatch.setattr(coarse, "_multiply", missing)
+    assert not multiplies_integers.__wrapped__()

@@ -1,5 +1,6 @@
 """From probabilities to regions of speech."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -172,6 +173,42 @@ def regions_of(samples, sizes):
     for block, probabilities in stream_probabilities(np.split(samples, sizes), detector):
         regions += finder.push(probabilities, frame_rms(block, detector.frame_samples))
     return [*regions, *finder.finish(len(samples))]
+
+
+def test_the_next_block_is_read_while_the_detector_looks_at_one():
+    is_read_on = threading.Event()
+
+    class Waiting:
+        frame_samples, block_samples = 4, 8
+
+        def start(self, *, is_short=False):
+            return 0
+
+        def advance(self, samples, state):
+            assert state > 0 or is_read_on.wait(timeout=30)
+            return np.full(len(samples) // 4, state, np.float32), state + 1
+
+    def blocks():
+        yield np.zeros(8, np.float32)
+        is_read_on.set()
+        yield np.ones(8, np.float32)
+
+    found = [(samples[0], *probabilities) for samples, probabilities in stream_probabilities(blocks(), Waiting())]
+    assert found == [(0, 0, 0), (1, 1, 1)]
+
+
+def test_what_the_detector_raises_is_raised():
+    class Broken:
+        frame_samples, block_samples = 4, 8
+
+        def start(self, *, is_short=False):
+            return None
+
+        def advance(self, samples, state):
+            raise ValueError("no such shape")
+
+    with pytest.raises(ValueError, match="no such shape"):
+        list(stream_probabilities([np.zeros(20, np.float32)], Broken()))
 
 
 def test_real_speech_is_found_wherever_blocks_are_cut(speech):
