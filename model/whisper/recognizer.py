@@ -45,8 +45,8 @@ Waveforms = Sequence[np.ndarray]
 # the second convolution takes every other frame; one position of the encoder, and one timestamp, are 0.02 s
 POSITION_SAMPLES = 2 * HOP_SAMPLES
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE_HZ
-# what short windows are cut to: 10.24, 15.36, 20.48 and 25.6 s, whole registers of positions
-SHORT_WINDOW_POSITIONS = (512, 768, 1024, 1280)
+# what short windows are cut to: 10.24, 15.36 and 20.48 s, whole registers of positions
+SHORT_WINDOW_POSITIONS = (512, 768, 1024)
 # to what the positions of short windows are filled up for the decoder, so that batches mix windows of several lengths
 SHORT_CONTEXT_POSITIONS = (768,)
 # a batch of fewer windows is not split between processors

@@ -94,14 +94,14 @@ def test_windows_of_several_lengths_are_heard_alike_in_any_company(
     precision: str, tiny_en: Path, windows: np.ndarray
 ) -> None:
     recognizer = load(tiny_en, batch_windows=8, beam_size=5, precision=precision)
-    assert [length / 320 for length in recognizer.window_lengths] == [512, 768, 1024, 1280, 1500]
+    assert [length / 320 for length in recognizer.window_lengths] == [512, 768, 1024, 1500]
     cut = [window[:length] for window in windows for length in recognizer.window_lengths]
     together = recognizer.recognize(cut, ["en"] * len(cut))
     assert [recognizer.recognize([window], ["en"])[0] for window in cut] == together
     order = np.random.default_rng(5).permutation(len(cut)).tolist()
     assert recognizer.recognize([cut[i] for i in order], ["en"] * len(cut)) == [together[i] for i in order]
     # what was said in the first ten seconds stands in all of them
-    assert all(hypothesis.text.startswith("Chapter 17") for hypothesis in together[-5:])
+    assert all(hypothesis.text.startswith("Chapter 17") for hypothesis in together[-len(recognizer.window_lengths) :])
 
 
 def test_in_bfloat16_the_same_is_heard(tiny_en: Path, windows: np.ndarray) -> None:
