@@ -13,6 +13,7 @@ import tensorflow as tf
 from ours import SPEECH, speech_manifest
 from wer import read_clips
 
+from model.graphs import Graphs
 from model.recognizer import SAMPLE_RATE_HZ, DecodeOptions
 from model.registry import load_recognizer, resolve_model
 from model.whisper.checkpoint import load_checkpoint
@@ -34,7 +35,7 @@ def main() -> None:
     assert isinstance(model, WhisperRecognizer)
     checkpoint = load_checkpoint(files.folder)
     network = build_network(checkpoint.dims, checkpoint.weights)
-    encode, eot = encode_function(network), 50256
+    encode, eot = encode_function(network, Graphs(None)), 50256
     states = []
     for clip in read_clips(speech_manifest(), str(SPEECH), ["librispeech"])[:N_CLIPS]:
         samples, _ = soundfile.read(clip.uri, dtype="float32")

@@ -190,8 +190,13 @@ def batch_windows_of(files: ModelFiles, options: DecodeOptions, max_memory_gb: f
     return fitting_batch(dims, options.precision, options.beam_size, n_processors(), max_memory_gb, n_bytes)
 
 
-def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: int = BATCH_WINDOWS) -> Recognizer:
-    """Loads the weights and builds the network; imports TensorFlow."""
+def load_recognizer(
+    files: ModelFiles, options: DecodeOptions, batch_windows: int = BATCH_WINDOWS, *, keeps_graphs: bool = False
+) -> Recognizer:
+    """Loads the weights and builds the network; imports TensorFlow.
+
+    keeps_graphs: whether Whisper's traced functions are kept for the next process (`model.graphs`).
+    """
     if files.family == SAVED_MODEL:
         from model.saved_model import SavedModelRecognizer
 
@@ -200,10 +205,11 @@ def load_recognizer(files: ModelFiles, options: DecodeOptions, batch_windows: in
         from model.ctc.recognizer import CtcRecognizer
 
         return CtcRecognizer(files.folder, options)
+    from model.graphs import graphs_folder
     from model.whisper.recognizer import WhisperRecognizer
 
     checkpoint, tokenizer = load_checkpoint(files.folder), WhisperTokenizer(files.folder)
-    return WhisperRecognizer(checkpoint, tokenizer, options, batch_windows)
+    return WhisperRecognizer(checkpoint, tokenizer, options, batch_windows, graphs_folder() if keeps_graphs else None)
 
 
 def _unknown_language(files: ModelFiles, language: str) -> str:

@@ -22,6 +22,9 @@ settings.load_profile("beamscribe")
 REPOSITORY = Path(__file__).resolve().parent.parent
 SPEECH = Path(os.environ.get("BEAMSCRIBE_SPEECH", REPOSITORY.parent / "shared" / "speech"))
 
+# traced functions stay here from one test to the next, and out of the home folder
+os.environ.setdefault("BEAMSCRIBE_CACHE", str(REPOSITORY / ".venv" / "cache"))
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: of two processes that share the files neither then waits long for the other."""

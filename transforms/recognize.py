@@ -169,7 +169,9 @@ def load_once(use: ModelUse) -> Recognizer:
     key = (planned.sha256, use.options, use.batch_windows)
     with _loading:
         if key not in _loaded:
-            recognizer = load_recognizer(on_this_worker(planned), use.options, _batch_windows_here(use))
+            recognizer = load_recognizer(
+                on_this_worker(planned), use.options, _batch_windows_here(use), keeps_graphs=True
+            )
             # the first call traces and compiles: done here, it is not counted as inference
             recognizer.warm_up()
             _loaded.clear()

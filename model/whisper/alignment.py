@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from model.graphs import Graphs
 from model.whisper import network as whisper
 from model.whisper.network import AudioContext, KeysValues, Network
 from model.whisper.rowwise import ROWS_A_KERNEL, VECTOR_WIDTH, logsumexp
@@ -24,7 +25,7 @@ TOKEN_BUCKETS = (64, 128, 256)
 MEDIAN_WIDTH = 7
 NORM_EPSILON = 1e-12
 # times ROWS_A_KERNEL states are scored over the vocabulary at once
-BLOCK_ROWS = 16
+BLOCK_ROWS = 4
 
 
 class TokenTimes(NamedTuple):
@@ -42,6 +43,7 @@ class Aligner:
     def __init__(
         self,
         network: Network,
+        graphs: Graphs,
         heads: Sequence[tuple[int, int]],
         no_timestamps: int,
         eot: int,
@@ -52,7 +54,7 @@ class Aligner:
         self._n_audio_ctx = network.dims.n_audio_ctx
         self._no_timestamps = no_timestamps
         self._eot = eot
-        self._read = _read_function(network, list(self._heads), eot)
+        self._read = _read_function(network, graphs, list(self._heads), eot)
 
     def warm_up(self, context: AudioContext, sot_sequence: Sequence[int]) -> None:
         """Traces, and compiles for texts of up to two sentences; longer ones are compiled for when they come."""
@@ -168,7 +170,9 @@ def _fill_up(rows: Sequence[Sequence[int]], filling: int) -> np.ndarray:
     return tokens
 
 
-def _read_function(network: Network, layers: list[int], eot: int) -> Callable[..., tuple[list[tf.Tensor], tf.Tensor]]:
+def _read_function(
+    network: Network, graphs: Graphs, layers: list[int], eot: int
+) -> Callable[..., tuple[list[tf.Tensor], tf.Tensor]]:
     """Tokens and the (row, position) of some -> what some layers ask at all, and the probabilities of what follows."""
     signature = [
         whisper.context_spec(network),
@@ -176,13 +180,12 @@ def _read_function(network: Network, layers: list[int], eot: int) -> Callable[..
         tf.TensorSpec([None, 2], tf.int32),
     ]
 
-    @tf.function(autograph=False, input_signature=signature)
     def read(context: AudioContext, tokens: tf.Tensor, before: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         states, queries = read_text(network, layers, context, tokens)
         following = tf.gather_nd(tokens, before + [0, 1])
         return queries, following_probabilities(network, tf.gather_nd(states, before), following, eot)
 
-    return read
+    return graphs.function(read, signature, (layers, "probabilities"), f"read {layers} {eot}")
 
 
 def read_text(

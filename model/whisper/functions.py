@@ -1,9 +1,11 @@
 """What a recogniser runs, traced once for batches of any size and windows of any length: TensorFlow functions."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import tensorflow as tf
 
+from model.graphs import Graphs
 from model.whisper.audio import log_mel
 from model.whisper.biasing import Bias
 from model.whisper.decoding import Decoded, Sot, read_prompt, search
@@ -14,12 +16,17 @@ from model.whisper.sampling import sample
 from model.whisper.tokenizer import WhisperTokenizer
 
 
-def encode_function(network: Network) -> Callable[..., AudioContext]:
+def graphs_of(network: Network, folder: Path | None) -> Graphs:
+    """What keeps the functions of a network in a folder; None: nothing is kept."""
+    facts = (network.dims, network.compute_dtype, network.most_windows, network.row_unit, network.coarse is not None)
+    return Graphs(folder, network.tensors, repr(facts))
+
+
+def encode_function(network: Network, graphs: Graphs) -> Callable[..., AudioContext]:
     """Waveforms [n_windows, n_samples], how many samples of each count, and how many positions to fill up to."""
     one_window = tf.nest.map_structure(lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), context_spec(network))
     signature = [tf.TensorSpec([None, None]), tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)]
 
-    @tf.function(autograph=False, input_signature=signature)
     def encode_batch(waveforms: tf.Tensor, n_samples: tf.Tensor, n_positions: tf.Tensor) -> AudioContext:
         def encode_window(window: tuple[tf.Tensor, tf.Tensor]) -> AudioContext:
             mel = log_mel(window[0][: window[1]], network.dims.n_mels)
@@ -27,11 +34,12 @@ def encode_function(network: Network) -> Callable[..., AudioContext]:
 
         return tf.map_fn(encode_window, (waveforms, n_samples), fn_output_signature=one_window, parallel_iterations=1)
 
-    return encode_batch
+    return graphs.function(encode_batch, signature, context_spec(network), "encode")
 
 
 def search_function(
     network: Network,
+    graphs: Graphs,
     grammar: Grammar,
     n_prompt: int,
     sot: Sot,
@@ -41,9 +49,8 @@ def search_function(
     n_best: int = 1,
 ) -> Callable[..., Decoded]:
     """Context, prompts [n_windows, n_prompt] and how many tokens are enough [n_windows] -> the best transcripts."""
-    prompts, limits = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None], tf.int32)
+    signature = [context_spec(network), tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None], tf.int32)]
 
-    @tf.function(autograph=False, input_signature=[context_spec(network), prompts, limits])
     def search_batch(context: AudioContext, prompts: tf.Tensor, limits: tf.Tensor) -> Decoded:
         return search(
             network,
@@ -58,30 +65,33 @@ def search_function(
             n_best=n_best,
         )
 
-    return search_batch
+    # the vocabulary of a user stays where it is
+    graphs = Graphs(None) if bias else graphs
+    settings = f"search {grammar} {sot} {beam_size} {max_tokens} {n_best}"
+    return graphs.function(search_batch, signature, Decoded(*Decoded._fields), settings)
 
 
 def sample_function(
-    network: Network, grammar: Grammar, n_prompt: int, sot: Sot, n_draws: int, max_tokens: int
+    network: Network, graphs: Graphs, grammar: Grammar, n_prompt: int, sot: Sot, n_draws: int, max_tokens: int
 ) -> Callable[..., Decoded]:
     """Context, prompts [n_windows, n_prompt], temperature and numbers [n_windows, n_draws, max_tokens] -> draws."""
     prompts, numbers = tf.TensorSpec([None, n_prompt], tf.int32), tf.TensorSpec([None, n_draws, max_tokens])
+    signature = [context_spec(network), prompts, tf.TensorSpec([]), numbers]
 
-    @tf.function(autograph=False, input_signature=[context_spec(network), prompts, tf.TensorSpec([]), numbers])
     def sample_batch(context: AudioContext, prompts: tf.Tensor, temperature: tf.Tensor, numbers: tf.Tensor) -> Decoded:
         return sample(network, grammar, context, prompts, temperature, numbers, sot=sot)
 
-    return sample_batch
+    return graphs.function(sample_batch, signature, Decoded(*Decoded._fields), f"sample {grammar} {sot}")
 
 
-def language_function(network: Network, tokenizer: WhisperTokenizer) -> Callable[..., tf.Tensor]:
+def language_function(network: Network, graphs: Graphs, tokenizer: WhisperTokenizer) -> Callable[..., tf.Tensor]:
     """Context -> probabilities of the languages [n_windows, n_languages], in the order of `language_tokens`."""
     languages = list(tokenizer.language_tokens.values())
 
-    @tf.function(autograph=False, input_signature=[context_spec(network)])
     def language_probs(context: AudioContext) -> tf.Tensor:
         prompts = tf.fill([tf.shape(context.heard)[0], 1], tokenizer.sot)
         states, _ = read_prompt(network, prompts, context)
         return softmax(tf.gather(logits(network, states)[:, 0], languages, axis=-1))
 
-    return language_probs
+    settings = f"languages {tokenizer.sot} {languages}"
+    return graphs.function(language_probs, [context_spec(network)], "probabilities", settings)

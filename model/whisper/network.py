@@ -20,6 +20,8 @@ from model.whisper.grammar import BLOCK, Scores
 NORM_EPSILON = 1e-5
 # the embedding as [n_vocab, n_text_state], for the exact scores of a few tokens
 ROWS = "decoder.token_embedding.rows"
+# the embedding's columns from end-of-text on, whose scores are never coarse
+MARKS = "decoder.token_embedding.marks"
 # of a window that `Network.row_unit` is found for; a prompt has more
 MOST_ROWS = 5
 
@@ -39,6 +41,12 @@ class Network:
     row_unit: int | None = None
     # the embedding for scores of which only the best are worked out exactly; None: all are
     coarse: CoarseWeight | None = None
+
+    @property
+    def tensors(self) -> dict[str, tf.Tensor]:
+        """All that functions over the network use beside their arguments."""
+        coarse = self.coarse._asdict() if self.coarse else {}
+        return {**self.parameters, **{f"coarse.{name}": tensor for name, tensor in coarse.items()}}
 
 
 class KeysValues(NamedTuple):
@@ -65,8 +73,12 @@ def build_network(
     weights: Mapping[str, np.ndarray],
     precision: str = "float32",
     most_windows: int = MAX_BATCH_WINDOWS,
+    eot: int | None = None,
 ) -> Network:
-    """Lays a checkpoint's weights out for the functions below. precision: "float32" or "bfloat16"."""
+    """Lays a checkpoint's weights out for the functions below. precision: "float32" or "bfloat16".
+
+    eot: the token from which on scores are exact, where those before it may be coarse; None: all are exact.
+    """
     compute_dtype = tf.dtypes.as_dtype(precision)
     laid_out = {name: array if name.endswith("positional_embedding") else array.T for name, array in weights.items()}
     for attention in [name.removesuffix(".query.weight") for name in weights if name.endswith(".query.weight")]:
@@ -81,10 +93,11 @@ def build_network(
         name: tf.cast(array, compute_dtype if _is_factor(name) else tf.float32) for name, array in laid_out.items()
     }
     coarse = None
-    if compute_dtype == tf.bfloat16 and multiplies_integers():
+    if eot is not None and compute_dtype == tf.bfloat16 and multiplies_integers():
         embedding = laid_out["decoder.token_embedding.weight"]
         coarse = coarse_weight(embedding, laid_out["decoder.ln.weight"])
         parameters[ROWS] = tf.constant(np.ascontiguousarray(embedding.T))
+        parameters[MARKS] = tf.constant(np.ascontiguousarray(embedding[:, eot:]))
     shapes = [array.shape for name, array in laid_out.items() if _multiplies_rows(name)]
     unit = rowwise.row_unit(shapes, most_windows * MOST_ROWS)
     return Network(dims, parameters, compute_dtype, most_windows, unit, coarse)
@@ -235,9 +248,7 @@ def next_scores(network: Network, states: tf.Tensor, eot: int) -> Scores:
     if network.coarse is None:
         scores = filled_logits(network, states)
         return Scores(scores, scores[..., eot : network.dims.n_vocab])
-    with tf.init_scope():  # once, not at every step
-        of_marks = network.parameters["decoder.token_embedding.weight"][:, eot:]
-    marks = rowwise.project_to_many(states, of_marks)
+    marks = rowwise.project_to_many(states, network.parameters[MARKS])
 
     def exact(tokens: tf.Tensor) -> tf.Tensor:
         rows = tf.gather(network.parameters[ROWS], tokens)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -29,9 +30,9 @@ from model.whisper.audio import HOP_SAMPLES
 from model.whisper.biasing import Bias, build_bias, vocabulary_trie
 from model.whisper.checkpoint import Checkpoint
 from model.whisper.decoding import LEAST_ROWS, Decoded, Sot
-from model.whisper.functions import encode_function, language_function, sample_function, search_function
+from model.whisper.functions import encode_function, graphs_of, language_function, sample_function, search_function
 from model.whisper.grammar import Grammar
-from model.whisper.network import AudioContext, build_network
+from model.whisper.network import AudioContext, build_network, context_spec
 from model.whisper.rescoring import Rescorer
 from model.whisper.rowwise import VECTOR_WIDTH
 from model.whisper.sampling import draw_numbers
@@ -64,7 +65,9 @@ class WhisperRecognizer:
         tokenizer: WhisperTokenizer,
         options: DecodeOptions,
         batch_windows: int = BATCH_WINDOWS,
+        graphs_folder: Path | None = None,
     ) -> None:
+        """graphs_folder: where traced functions are kept (`model.graphs`); None: they are not."""
         _check_options(checkpoint, tokenizer, options)
         self._n_threads = n_processors()
         self._pool = ThreadPoolExecutor(self._n_threads, "recognize")
@@ -80,8 +83,10 @@ class WhisperRecognizer:
         self._batch_windows = min(batch_windows, most_windows(options.beam_size))
         self._wide_windows = min(batch_windows, MAX_BATCH_WINDOWS)
         most = most_windows(options.beam_size)
-        network = build_network(checkpoint.dims, checkpoint.weights, options.precision, most)
-        self._encode = encode_function(network)
+        network = build_network(checkpoint.dims, checkpoint.weights, options.precision, most, tokenizer.eot)
+        graphs = graphs_of(network, graphs_folder)
+        self._context_spec = context_spec(network)
+        self._encode = encode_function(network, graphs)
         grammar = make_grammar(checkpoint, tokenizer, options)
         self._earlier = tokenizer.prompt_sequence(options.prompt)
         n_prompt = len(self._earlier) + len(tokenizer.sot_sequence("en", options.task))
@@ -93,6 +98,7 @@ class WhisperRecognizer:
         search = partial(
             search_function,
             network,
+            graphs,
             grammar,
             n_prompt,
             sot,
@@ -103,20 +109,27 @@ class WhisperRecognizer:
         self._search, self._search_wider = search(options.beam_size), None
         if options.beam_size < RESCUE_BEAM_SIZE:
             self._search_wider = search(RESCUE_BEAM_SIZE)
-        self._sample = sample_function(network, grammar, n_prompt, sot, N_DRAWS, options.max_tokens)
+        self._sample = sample_function(network, graphs, grammar, n_prompt, sot, N_DRAWS, options.max_tokens)
         self._max_tokens = options.max_tokens
-        self._language_probs = language_function(network, tokenizer)
+        self._language_probs = language_function(network, graphs, tokenizer)
         self._aligner = None
         if options.word_timestamps:
             heads, marks = checkpoint.alignment_heads, (tokenizer.no_timestamps, tokenizer.eot)
-            self._aligner = Aligner(network, heads, *marks)
+            self._aligner = Aligner(network, graphs, heads, *marks)
 
     def warm_up(self) -> None:
-        """Traces all that recognising runs, so that the first batch is as fast as the next."""
+        """Traces all that recognising runs, at once, so that the first batch is as fast as the next."""
         silence = [np.zeros(self.window_lengths[0], np.float32)]
-        self.recognize(silence, [None])
+        context = tf.nest.map_structure(_ones, self._context_spec)
+        prompts = self._prompts(["en"])
+        work: list[Callable[[], object]] = [partial(self._search, context, prompts, [2] * len(prompts))]
         if self._aligner:
-            self._aligner.warm_up(self._listen(silence), self._tokenizer.sot_sequence("en", self._task))
+            work.append(partial(self._aligner.warm_up, context, self._tokenizer.sot_sequence("en", self._task)))
+        if self.multilingual:
+            work.append(partial(self._language_probs, context))
+        work.append(partial(self._listen, silence))
+        for started in [self._pool.submit(each) for each in work]:
+            started.result()
 
     def recognize(self, waveforms: Waveforms, languages: Sequence[str | None]) -> list[Hypothesis]:
         """Hypotheses for waveforms [one of `window_lengths`] float32, zero-padded, in order.
@@ -339,6 +352,12 @@ def _count_positions(waveform: np.ndarray) -> int:
     """How many positions of the encoder hold audio, and not the zeros that fill the window up; at least one."""
     samples = np.flatnonzero(waveform)
     return int(samples[-1]) // POSITION_SAMPLES + 1 if len(samples) else 1
+
+
+def _ones(spec: tf.TensorSpec) -> tf.Tensor:
+    """Ones of a shape of `context_spec`, for the least batch and the least window."""
+    first, *others = spec.shape
+    return tf.ones([first or LEAST_ROWS, *(size or VECTOR_WIDTH for size in others)], spec.dtype)
 
 
 def _to_numpy(decoded: Decoded) -> Decoded:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from model.graphs import Graphs
 from model.recognizer import SAMPLE_RATE_HZ
 from model.stopwatch import median_ms
 from model.whisper.checkpoint import Checkpoint
@@ -34,7 +35,7 @@ class Speed:
 def measure(checkpoint: Checkpoint, precision: str) -> Speed:
     """Runs the recogniser's own network on noise: what is heard in it makes no difference to the time."""
     network = build_network(checkpoint.dims, checkpoint.weights, precision)
-    encode = encode_function(network)
+    encode = encode_function(network, Graphs(None))
     n_samples = WINDOW_S * SAMPLE_RATE_HZ
     waveforms = np.random.default_rng(0).normal(0, 0.1, [N_WINDOWS, n_samples]).astype(np.float32)
     n_positions = checkpoint.dims.n_audio_ctx

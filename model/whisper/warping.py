@@ -27,7 +27,8 @@ def warp(costs: tf.Tensor, n_rows: tf.Tensor, n_columns: tf.Tensor) -> tuple[tf.
         cells = diagonals[d] + tf.minimum(tf.minimum(corner, _down(last)), last)
         # cells right of the last column or left of the first are no way to anywhere
         cells = tf.where((tf.range(height) <= d) & (d - tf.range(height) < width), cells, np.inf)
-        total = tf.where(d == n_rows + n_columns - 2, cells[n_rows - 1], total)
+        # not `cells[n_rows - 1]`, for which XLA compiles anew with every number of rows
+        total = tf.where(d == n_rows + n_columns - 2, tf.gather(cells, n_rows - 1), total)
         return d + 1, last, cells, total, tf.tensor_scatter_nd_update(moves, [[d]], [tf.cast(step, tf.int8)])
 
     loop = (tf.constant(0), outside, outside, tf.constant(0.0), moves)
@@ -46,8 +47,8 @@ def _trace_back(moves: tf.Tensor, n_rows: tf.Tensor, n_columns: tf.Tensor) -> tf
         )
 
     loop = (n_rows - 1, n_columns - 1, tf.zeros([moves.shape[1]], tf.int32))
-    # the first cell is left both ways at once
-    return tf.while_loop(lambda i, j, _: i >= 0, step_back, loop)[2]
+    # the first cell is left both ways at once; costs that are not numbers lead to the left only
+    return tf.while_loop(lambda i, j, _: (i >= 0) & (j >= 0), step_back, loop)[2]
 
 
 def _skew(costs: tf.Tensor, width: int) -> tf.Tensor:

@@ -75,6 +75,19 @@ def test_the_cheapest_path_is_found(shape: tuple[int, int]) -> None:
         assert cost.numpy() == expected_cost
 
 
+def test_costs_that_are_not_numbers_end() -> None:
+    starts, _ = compiled_warp(np.full((12, 40), np.nan, np.float32), tf.constant(7), tf.constant(30))
+    assert starts.shape == (12,)
+
+
+def test_one_program_serves_every_number_of_tokens_and_positions() -> None:
+    queries, keys = tf.zeros([1, 16, 8]), tf.zeros([1, 8, 40])
+    counts = tf.constant(9), tf.constant(30)
+    program = token_starts.experimental_get_compiler_ir([queries], [keys], 1, *counts)(stage="hlo")
+    # XLA compiles anew for each value of what is no parameter of the program
+    assert program.split("ENTRY")[1].count(" parameter(") == 4
+
+
 @pytest.mark.parametrize("n_positions", [1, 3, 5, 37, 40])
 def test_attention_is_compared_between_tokens_and_smoothed(n_positions: int) -> None:
     scores, n_tokens = np.random.default_rng(n_positions).normal(size=(3, 16, 40)).astype(np.float32), 11
