@@ -15,6 +15,7 @@ from model.ctc.footprint import ctc_batch_windows
 from model.ctc.frame_recognizer import search_options
 from model.ctc.language_model import language_model_bytes
 from model.ctc.vocabulary import CtcVocabulary
+from model.digests import file_sha256
 from model.errors import BeamscribeError
 from model.precision import fastest_precision
 from model.processors import n_processors
@@ -280,8 +281,5 @@ def _ctc_files(name: str, folder: Path) -> ModelFiles:
 
 
 def _sha256(paths: Sequence[Path]) -> str:
-    digests = []
-    for path in sorted(paths):
-        with path.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    digests = [file_sha256(path) for path in sorted(paths)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode("ascii")).hexdigest()

@@ -94,5 +94,5 @@ def kept_recognizers() -> Iterator[None]:
 
 
 @cache
-def _load_kept(files: ModelFiles, options: DecodeOptions, batch_windows: int) -> Recognizer:
-    return load_recognizer(files, options, batch_windows)
+def _load_kept(files: ModelFiles, options: DecodeOptions, batch_windows: int, *, keeps_graphs: bool) -> Recognizer:
+    return load_recognizer(files, options, batch_windows, keeps_graphs=keeps_graphs)

@@ -1,6 +1,5 @@
 """Which language model a file holds: ARPA, or the binary format of KenLM through its own library."""
 
-import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from model.ctc.arpa import LN_10, read_arpa, read_counts
 from model.ctc.ngram import Advanced, LanguageModel, State
 from model.ctc.options import LanguageModelUse
+from model.digests import file_sha256
 from model.errors import BeamscribeError
 
 # how a file begins that KenLM's build_binary wrote
@@ -42,8 +42,7 @@ def sha256_of(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise BeamscribeError(f"the language model {path} is no file: give an ARPA file or a binary of KenLM")
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise BeamscribeError(f"cannot read the language model {path}: {error.strerror}") from error
 
