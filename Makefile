@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --prefer-binary
 
 # of tests/model, what holds a TensorFlow to account in two minutes; all of it: make tfio-test TFIO_TESTS=tests/model
-TFIO_TESTS := tests/model/test_tfio_reading.py tests/model/test_vad.py tests/model/test_saved_model.py \
+TFIO_TESTS := tests/model/test_tfio_reading.py tests/model/test_graphs.py tests/model/test_vad.py tests/model/test_saved_model.py \
   tests/transforms/test_training_clips.py::test_in_graph_rows_become_the_same_clips \
   tests/transforms/test_training_clips.py::test_in_graph_what_it_cannot_read_is_refused \
   $(filter-out %_alignment.py %_bias.py %_sampling.py,$(wildcard tests/model/test_whisper_[!r]*.py))

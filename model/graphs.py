@@ -9,18 +9,19 @@ import contextlib
 import hashlib
 import logging
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef, SignatureDef, TensorInfo
-from tensorflow.python.eager.context import context
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,25 @@ SIGNATURE = "function"
 DIGEST_BYTES = hashlib.sha256().digest_size
 # the files used last that stay when another is written: about a megabyte each
 MOST_FILES = 100
+TEMPORARY = ".graph-"
+NAME = re.compile(rf"[0-9a-f]{{64}}\.pb|{re.escape(TEMPORARY)}.*")
+
+
+def code_digest() -> str | None:
+    """Of all code that graphs are made by; None where it does not lie in files."""
+    digest = hashlib.sha256()
+    try:
+        paths = sorted(Path(__file__).parent.glob("**/*.py"))
+        for path in paths:
+            digest.update(path.read_bytes())
+    except OSError:
+        return None
+    return digest.hexdigest() if paths else None
+
+
+# when the code was read, not when it is asked for: an upgrade may come between
+CODE = code_digest()
+VERSIONS = (tf.__version__, tf.version.GIT_VERSION, np.__version__)
 
 
 class Graphs:
@@ -53,10 +73,10 @@ class Graphs:
 
         result: as the body's own is built up, whatever its leaves are. settings: what tells this function from others.
         """
-        if self._folder is None:
+        if self._folder is None or CODE is None:
             return tf.function(body, autograph=False, input_signature=signature)
         specs = {name: (tensor.shape.as_list(), tensor.dtype.name) for name, tensor in sorted(self._tensors.items())}
-        parts = (code_digest(), tf.__version__, self._description, specs, settings, list(signature))
+        parts = (CODE, VERSIONS, self._description, specs, settings, list(signature))
         name = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
         return KeptFunction(self._folder / f"{name}.pb", self._tensors, body, signature, result)
 
@@ -89,8 +109,12 @@ class KeptFunction:
     def _read(self) -> Callable[..., Any] | None:
         """The function from its file; None where there is none that can be used."""
         try:
-            meta = MetaGraphDef.FromString(checked(self._path.read_bytes()))
-            os.utime(self._path)
+            # no part of TensorFlow's interface: without it functions are traced
+            from tensorflow.python.eager.context import context
+
+            meta = MetaGraphDef.FromString(checked(read_own(self._path)))
+            with contextlib.suppress(OSError):  # a cache that is only read
+                os.utime(self._path)
             for called in meta.graph_def.library.function:
                 context().add_function_def(called)
             meta.graph_def.ClearField("library")
@@ -119,11 +143,19 @@ class KeptFunction:
     def _trace(self) -> Callable[..., Any]:
         function = tf.function(self._body, autograph=False, input_signature=self._signature)
         concrete = function.get_concrete_function()
+        try:
+            self._keep(concrete)
+        except Exception as error:  # noqa: BLE001 what cannot be kept is traced again the next time
+            log.debug("the graph %s is not kept: %s", self._path, error)
+        return function
+
+    def _keep(self, concrete: Any) -> None:
         names = {id(tensor): name for name, tensor in self._tensors.items()}
         captured = [names.get(id(tensor)) for tensor in concrete.captured_inputs]
         if None in captured:
-            log.debug("a function that uses other tensors than its network's is not kept")
-            return function
+            raise ValueError("it uses other tensors than its network's")
+        if code_digest() != CODE:
+            raise ValueError("the code has changed since this process read it")
         keys = [*map(str, range(len(concrete.inputs) - len(captured))), *captured]
         interface = SignatureDef(
             inputs={key: TensorInfo(name=tensor.name) for key, tensor in zip(keys, concrete.inputs, strict=True)},
@@ -131,10 +163,8 @@ class KeptFunction:
         )
         graph = renamed(concrete.graph.as_graph_def(), self._path.stem)
         meta = MetaGraphDef(graph_def=graph, signature_def={SIGNATURE: interface})
-        with contextlib.suppress(OSError):
-            content = meta.SerializeToString()
-            write(self._path, hashlib.sha256(content).digest() + content)
-        return function
+        content = meta.SerializeToString()
+        write(self._path, hashlib.sha256(content).digest() + content)
 
 
 def renamed(graph: GraphDef, prefix: str) -> GraphDef:
@@ -155,6 +185,15 @@ def renamed(graph: GraphDef, prefix: str) -> GraphDef:
     return graph
 
 
+def read_own(path: Path) -> bytes:
+    """A file's bytes. PermissionError where somebody else could have written it: graphs are programs."""
+    for each in (path.parent, path):
+        facts = each.stat()
+        if facts.st_uid not in (os.geteuid(), 0) or facts.st_mode & 0o022:
+            raise PermissionError(f"others than this user may write {each}")
+    return path.read_bytes()
+
+
 def checked(content: bytes) -> bytes:
     """What follows its own digest; ValueError where it is no longer what was written."""
     digest, rest = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
@@ -165,8 +204,8 @@ def checked(content: bytes) -> bytes:
 
 def write(path: Path, content: bytes) -> None:
     """Writes a file of the cache, whole or not at all, and drops the files that were not used for longest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
         temporary = Path(file.name)
         try:
             file.write(content)
@@ -175,7 +214,8 @@ def write(path: Path, content: bytes) -> None:
         except OSError:
             temporary.unlink()
             raise
-    files = sorted(path.parent.iterdir(), key=lambda other: other.stat().st_mtime)
+    own = [other for other in path.parent.iterdir() if NAME.fullmatch(other.name)]
+    files = sorted(own, key=lambda other: other.stat().st_mtime)
     for old in files[:-MOST_FILES]:
         old.unlink(missing_ok=True)
 
@@ -184,18 +224,9 @@ def graphs_folder() -> Path | None:
     """Where graphs are kept; None where they are not."""
     named = os.environ.get(CACHE)
     if named is not None:
-        return Path(named, "graphs") if named else None
+        return Path(named).expanduser() / "graphs" if named else None
+    of_user = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return (of_user if of_user.is_absolute() else Path.home() / ".cache") / "beamscribe" / "graphs"
     except RuntimeError:  # a user without a home
         return None
-    return own / "beamscribe" / "graphs"
-
-
-@cache
-def code_digest() -> str:
-    """Of all code that graphs are made by."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("**/*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

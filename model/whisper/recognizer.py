@@ -122,14 +122,17 @@ class WhisperRecognizer:
         silence = [np.zeros(self.window_lengths[0], np.float32)]
         context = tf.nest.map_structure(_ones, self._context_spec)
         prompts = self._prompts(["en"])
-        work: list[Callable[[], object]] = [partial(self._search, context, prompts, [2] * len(prompts))]
+        limits = [min(2, self._max_tokens)] * len(prompts)
+        work: list[Callable[[], object]] = [partial(self._search, context, prompts, limits)]
         if self._aligner:
             work.append(partial(self._aligner.warm_up, context, self._tokenizer.sot_sequence("en", self._task)))
         if self.multilingual:
             work.append(partial(self._language_probs, context))
         work.append(partial(self._listen, silence))
-        for started in [self._pool.submit(each) for each in work]:
-            started.result()
+        futures = [self._pool.submit(each) for each in work]
+        wait(futures)
+        for future in futures:
+            future.result()
 
     def recognize(self, waveforms: Waveforms, languages: Sequence[str | None]) -> list[Hypothesis]:
         """Hypotheses for waveforms [one of `window_lengths`] float32, zero-padded, in order.

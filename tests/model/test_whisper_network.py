@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from model.whisper.audio import log_mel
 from model.whisper.checkpoint import load_checkpoint
+from model.whisper.coarse import multiplies_integers
 from model.whisper.decoding import read_prompt
 from model.whisper.grammar import TEXT, Continuations, Grammar, Scores, at_start, continuations
 from model.whisper.network import audio_context, build_network, decode, empty_cache, encode, logits, next_scores
@@ -103,8 +104,9 @@ def test_kernels_that_treat_no_multiples_alike_have_no_unit(monkeypatch: pytest.
 
 def test_what_is_chosen_from_coarse_scores_is_exact_in_any_company(tiny_en: Path) -> None:
     checkpoint = load_checkpoint(tiny_en)
-    network = build_network(checkpoint.dims, checkpoint.weights, "bfloat16")
     eot, timestamps, n_vocab = 50256, 50363, checkpoint.dims.n_vocab
+    network = build_network(checkpoint.dims, checkpoint.weights, "bfloat16", eot=eot)
+    assert (network.coarse is not None) == multiplies_integers()
     grammar = Grammar(n_vocab, eot, timestamps, timestamps + 50, (1, 2, 7))
     # of the size of real ones: after the last normalisation
     states = tf.constant(np.random.default_rng(3).normal(0, 4, [12, 5, checkpoint.dims.n_text_state]), tf.float32)
