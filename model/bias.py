@@ -121,29 +121,48 @@ class _Nodes:
     def settle(self) -> None:
         """What each node has been granted and would forfeit, and all that can be reached from it."""
         n_nodes = len(self._children)
-        self._granted, kept = [0.0] * n_nodes, [(0.0, 0.0)] * n_nodes
-        fallback = [ROOT] * n_nodes
+        self._granted, self._depth = [0.0] * n_nodes, [0] * n_nodes
+        # the terms inside the text of each node: where one begins -> what the best there was granted, where the next
+        # token begins a word and where it goes on with one
+        self._inside: list[dict[int, tuple[float, float]]] = [{} for _ in range(n_nodes)]
+        self._fallback = [ROOT] * n_nodes
         self.reached = [dict(children) for children in self._children]
         # level by level: a node's fallback is nearer to the root than itself
         for node in self._by_level():
-            if node != ROOT and fallback[node] != ROOT:
-                self.reached[node] = self.reached[fallback[node]] | self._children[node]
+            if node != ROOT and self._fallback[node] != ROOT:
+                self.reached[node] = self.reached[self._fallback[node]] | self._children[node]
             for token, child in self._children[node].items():
+                self._depth[child] = self._depth[node] + 1
                 self._granted[child] = self._granted[node] + self._bonus[child]
                 if node != ROOT:
                     start = self._children[ROOT].get(token, ROOT)
-                    fallback[child] = self.reached[fallback[node]].get(token, start)
-                earlier = kept[node][token in self._glued]
-                inside = kept[fallback[child]]
-                whole = self._granted[child] if self._ends[child] else 0.0
-                kept[child] = (max(whole, earlier, inside[0]), max(earlier, inside[1]))
-        self.forfeits = [[self._granted[node] - part for part in kept[node]] for node in range(n_nodes)]
+                    self._fallback[child] = self.reached[self._fallback[node]].get(token, start)
+                self._inside[child] = self._terms_inside(node, token, child)
+        self.forfeits = [
+            [granted - max((term[is_glued] for term in inside.values()), default=0.0) for is_glued in (False, True)]
+            for granted, inside in zip(self._granted, self._inside, strict=True)
+        ]
+
+    def _terms_inside(self, node: int, token: int, child: int) -> dict[int, tuple[float, float]]:
+        is_glued = token in self._glued
+        inside = {start: (term[is_glued],) * 2 for start, term in self._inside[node].items() if term[is_glued]}
+        offset = self._depth[child] - self._depth[self._fallback[child]]
+        terms = [(offset + start, term) for start, term in self._inside[self._fallback[child]].items()]
+        if self._ends[child]:
+            terms.append((0, (self._granted[child], 0.0)))
+        for start, term in terms:
+            before = inside.get(start, (0.0, 0.0))
+            inside[start] = (max(before[0], term[0]), max(before[1], term[1]))
+        return inside
 
     def gain(self, node: int, token: int, target: int) -> float:
         """Of the step from node by token."""
         if self._children[node].get(token) == target:
             return self._bonus[target]
-        return self._granted[target] - self.forfeits[node][token in self._glued]
+        # what the target has been granted is of the end of the node's text, with the terms that are in it
+        n_left = self._depth[node] - (self._depth[target] - 1)
+        left = [term[token in self._glued] for start, term in self._inside[node].items() if start < n_left]
+        return self._granted[target] - self._granted[node] + max(left, default=0.0)
 
     def _by_level(self) -> list[int]:
         order = [ROOT]

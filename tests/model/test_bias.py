@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.bias import ROOT, Trie
@@ -55,6 +55,12 @@ def test_a_term_inside_what_began_as_another_keeps_its_own() -> None:
     trie = Trie.of([((1, 2, 3), 1.0), ((2,), 4.0)])
     assert walk(trie, [1, 2, 9]) == [1, 1, 2]
     assert walk(trie, [1, 2, 3, 9]) == [1, 1, 1, 1]
+
+
+def test_a_term_inside_what_goes_on_as_another_is_granted_once() -> None:
+    trie = Trie.of([((0,), 1.0), ((1, 0, 0), 1.0), ((0, 1, 0), 1.0)])
+    assert walk(trie, [1, 0, 1, 9]) == [1, 1, 0, -1]
+    assert walk(trie, [1, 0, 1, 0, 9]) == [1, 1, 0, 1, 0]
 
 
 def test_the_larger_bonus_counts_where_terms_share_tokens() -> None:
@@ -119,6 +125,7 @@ def test_a_term_after_another_word_is_granted_in_full(terms: list, before: list,
 
 
 @settings(deadline=None)
+@example([(0,), (0, 0), (0, 1, 0), (1, 0, 0)], [1, 0, 1])
 @given(TERMS, st.lists(TOKENS, max_size=12))
 def test_nothing_is_owed_after_a_word_of_no_term(terms: list, text: list) -> None:
     """Not less than nothing is left, and not more than a bonus for each token of each term that is in the text."""
