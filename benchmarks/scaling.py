@@ -33,11 +33,11 @@ class Speeds:
     """Of one core. The defaults: `python benchmarks/cores.py`, tiny.en with a beam of 5, see docs/scaling.md."""
 
     # seconds of audio a second: recognition, and decoding with speech detection
-    recognition: float = 12.0
-    finding: float = 1000.0
+    recognition: float = 36.0
+    finding: float = 3300.0
     # seconds a recording costs beside, and until a worker has its model
     asset_s: float = 0.004
-    start_s: float = 18.0
+    start_s: float = 17.0
     # seconds that a part of 20,000 recordings takes to be put together
     part_s: float = 60.0
 
