@@ -109,7 +109,7 @@ class Aligner:
 
     def _whole_keys(self, keys: tf.Tensor) -> tf.Tensor:
         """Keys of some heads as [n_heads, n_channels, n_audio_ctx] float32, zeros after those of a short window."""
-        by_channel = tf.linalg.matrix_transpose(keys) if whisper.keeps_positions_first(keys) else keys
+        by_channel = tf.linalg.matrix_transpose(keys) if whisper.sums_along_rows(keys) else keys
         own = by_channel[..., : self._n_audio_ctx]
         return tf.pad(tf.cast(own, tf.float32), [[0, 0], [0, 0], [0, self._n_audio_ctx - own.shape[-1]]])
 

@@ -52,10 +52,9 @@ class Network:
 class KeysValues(NamedTuple):
     """What the queries of one layer attend to."""
 
-    # [..., n_head, n_channels, n_positions] in float32, [..., n_head, n_positions, n_channels] in bfloat16: either is
-    # what TensorFlow multiplies faster
+    # [..., n_head, n_channels, n_positions] in float32, [..., n_head, n_positions, n_channels] in bfloat16
     keys: tf.Tensor
-    # [..., n_head, n_positions, n_channels]
+    # [..., n_head, n_positions, n_channels] in float32, [..., n_head, n_channels, n_positions] in bfloat16
     values: tf.Tensor
 
 
@@ -143,7 +142,11 @@ def audio_context(network: Network, audio: tf.Tensor, n_positions: tf.Tensor | i
         of_layer = f"decoder.blocks.{layer}.cross_attn.key_value"
         projected = _linear(network, of_layer, tf.cast(audio, network.compute_dtype))
         keys, values = (_split_heads(part, network.dims.n_text_head) for part in tf.split(projected, 2, axis=-1))
-        context.append(KeysValues(keys if keeps_positions_first(keys) else tf.linalg.matrix_transpose(keys), values))
+        if sums_along_rows(keys):
+            values = tf.linalg.matrix_transpose(values)
+        else:
+            keys = tf.linalg.matrix_transpose(keys)
+        context.append(KeysValues(keys, values))
     return AudioContext(context, heard)
 
 
@@ -151,15 +154,20 @@ def context_spec(network: Network) -> AudioContext:
     """The shapes of `audio_context` for a batch."""
     dims, compute = network.dims, network.compute_dtype
     n_channels = dims.n_text_state // dims.n_text_head
-    values = tf.TensorSpec([None, dims.n_text_head, None, n_channels], compute)
-    keys = tf.TensorSpec([None, dims.n_text_head, n_channels, None], compute)
-    layer = KeysValues(values if keeps_positions_first(values) else keys, values)
+    by_position = tf.TensorSpec([None, dims.n_text_head, None, n_channels], compute)
+    by_channel = tf.TensorSpec([None, dims.n_text_head, n_channels, None], compute)
+    layer = KeysValues(by_channel, by_position)
+    if sums_along_rows(by_position):
+        layer = KeysValues(by_position, by_channel)
     return AudioContext([layer] * dims.n_text_layer, tf.TensorSpec([None, None], tf.bool))
 
 
-def keeps_positions_first(keys: tf.Tensor | tf.TensorSpec) -> bool:
-    """Which of the two layouts of `KeysValues` keys have."""
-    return bool(keys.dtype == tf.bfloat16)
+def sums_along_rows(part: tf.Tensor | tf.TensorSpec) -> bool:
+    """Whether products with keys or values are sums along their last axis, or along the one before.
+
+    TensorFlow is faster with the first in bfloat16, and with the second in float32.
+    """
+    return bool(part.dtype == tf.bfloat16)
 
 
 def empty_cache(network: Network, n_batch: tf.Tensor | int) -> list[KeysValues]:
@@ -260,7 +268,7 @@ def next_scores(network: Network, states: tf.Tensor, eot: int) -> Scores:
 def attention_scores(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     """Queries [..., n_queries, n_channels] and keys of `KeysValues` -> [..., n_queries, n_positions], in their type."""
     scaled = tf.cast(queries * queries.shape[-1] ** -0.5, keys.dtype)
-    return tf.matmul(scaled, keys, transpose_b=keeps_positions_first(keys))
+    return tf.matmul(scaled, keys, transpose_b=sums_along_rows(keys))
 
 
 def _attend_over_audio(network: Network, attention: str, x: tf.Tensor) -> tf.Tensor:
@@ -277,7 +285,7 @@ def _attend(queries: tf.Tensor, memory: KeysValues, visible: tf.Tensor) -> tf.Te
     # not a sum: TensorFlow fuses it with the product before, which takes a hundred times as long
     scores = tf.where(visible, scores, -np.inf)
     weights = tf.cast(rowwise.softmax(scores), memory.values.dtype)
-    return tf.cast(tf.matmul(weights, memory.values), tf.float32)
+    return tf.cast(tf.matmul(weights, memory.values, transpose_b=sums_along_rows(memory.values)), tf.float32)
 
 
 def _append(cached: KeysValues, new: KeysValues) -> KeysValues:
