@@ -196,7 +196,7 @@ def _add_batches(run: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="N",
         help=f"windows decoded together, 1 to {MAX_BATCH_WINDOWS}, to {MAX_GREEDY_WINDOWS} where greedy (default: "
-        f"{BATCH_WINDOWS}, {MAX_GREEDY_WINDOWS} where greedy and the model small, or what fits into memory)",
+        f"{BATCH_WINDOWS}, the most with a small model, or what fits into memory)",
     )
     run.add_argument(
         "--max_memory", type=float, metavar="GB", help="memory that a worker process may take; picks --batch_windows"

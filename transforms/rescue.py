@@ -10,6 +10,7 @@ After that, speech that no segment covers (the model ended early, or skipped) is
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,12 +71,35 @@ def rescue(
 ) -> list[Rescued]:
     """Tries windows again, in the language that was found at first. Each result depends on its own window alone.
 
-    Those that `were_cut` short are heard in full first, and only tried further where what they then say needs it.
+    Those that `were_cut` short are heard in full first, and only tried further where what they then say needs it. As
+    steps of few windows do not keep all processors busy, they and the others are tried side by side.
     """
     were_cut = were_cut or [False] * len(windows)
-    firsts = _in_full(windows, firsts, were_cut, model)
+
+    def rescue_some(rows: Sequence[int]) -> list[Rescued]:
+        some = [windows[i] for i in rows], [scenes[i] for i in rows], [firsts[i] for i in rows]
+        return (_rescued_in_full if were_cut[rows[0]] else _rescued)(*some, model)
+
+    groups = [rows for cut in (True, False) if (rows := [i for i, was_cut in enumerate(were_cut) if was_cut is cut])]
+    rescued: dict[int, Rescued] = {}
+    with ThreadPoolExecutor(len(groups), "rescue") as pool:
+        for rows, chosen in zip(groups, pool.map(rescue_some, groups), strict=True):
+            rescued.update(zip(rows, chosen, strict=True))
+    return [rescued[i] for i in range(len(windows))]
+
+
+def _rescued_in_full(
+    windows: Sequence[Window], scenes: Sequence[Scene], cut_firsts: Sequence[Hypothesis], model: Recognizer
+) -> list[Rescued]:
+    """Windows that were cut short, heard in full, and tried further where that needs it."""
+    takes = [take_of(window, model.window_samples) for window in windows]
+    heard = _hear(takes, [first.language for first in cut_firsts], model)
+    firsts = [
+        replace(hypothesis, language_probability=first.language_probability)
+        for hypothesis, first in zip(heard, cut_firsts, strict=True)
+    ]
     rescued = [Rescued(first, ()) for first in firsts]
-    needy = [i for i, first in enumerate(firsts) if not were_cut[i] or needs_rescue(windows[i], first, scenes[i])]
+    needy = [i for i, first in enumerate(firsts) if needs_rescue(windows[i], first, scenes[i])]
     chosen = _rescued([windows[i] for i in needy], [scenes[i] for i in needy], [firsts[i] for i in needy], model)
     for i, better in zip(needy, chosen, strict=True):
         rescued[i] = better
@@ -98,20 +122,6 @@ def _rescued(
         replace(found, hypothesis=replace(found.hypothesis, language_probability=first.language_probability))
         for found, first in zip(_fill_in(windows, scenes, rescued, model), firsts, strict=True)
     ]
-
-
-def _in_full(
-    windows: Sequence[Window], firsts: Sequence[Hypothesis], were_cut: Sequence[bool], model: Recognizer
-) -> list[Hypothesis]:
-    """What is heard in windows that were cut short at first when they are not."""
-    cut = [i for i, was_cut in enumerate(were_cut) if was_cut]
-    found = list(firsts)
-    if cut:
-        takes = [take_of(windows[i], model.window_samples) for i in cut]
-        heard = _hear(takes, [firsts[i].language for i in cut], model)
-        for i, hypothesis in zip(cut, heard, strict=True):
-            found[i] = replace(hypothesis, language_probability=firsts[i].language_probability)
-    return found
 
 
 def _with_lead(

@@ -26,7 +26,7 @@ SCORE_COPIES = 6
 ATTENTION_COPIES = 2.5
 # audio of a window, unpadded and padded
 AUDIO_BYTES = 2 * 480_000 * 4
-# of a decoder as wide as base's or narrower the vocabulary is most of the weights
+# of a decoder as wide as base's or narrower the vocabulary is most of the weights, and a batch takes little memory
 SMALL_STATE = 512
 # what a run takes of a machine's memory where nobody says: decoders and the system need some too
 DEFAULT_SHARE = 0.6
@@ -70,7 +70,7 @@ def fitting_batch(
         n_fitting = largest_batch(
             dims, precision, beam_size, n_threads, DEFAULT_SHARE * _machine_bytes() - n_taken_bytes
         )
-        is_small = beam_size == 1 and dims.n_text_state <= SMALL_STATE
+        is_small = dims.n_text_state <= SMALL_STATE
         return min(max(n_fitting, 1), most_windows(beam_size) if is_small else BATCH_WINDOWS)
     n_fitting = largest_batch(dims, precision, beam_size, n_threads, max_memory_gb * 1e9 - n_taken_bytes)
     if n_fitting:

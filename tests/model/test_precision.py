@@ -70,7 +70,9 @@ def test_the_largest_batch_that_fits_is_taken() -> None:
 def test_without_a_limit_a_large_model_takes_no_more_than_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
     large = Dimensions(128, 51_866, 1500, 1280, 20, 32, 448, 1280, 20, 32)
     monkeypatch.setattr(footprint, "_machine_bytes", lambda: 64e9)
-    assert fitting_batch(TINY, "bfloat16", 5, 8, None) == 12
+    assert fitting_batch(TINY, "bfloat16", 1, 8, None) == 32
+    assert fitting_batch(TINY, "bfloat16", 5, 8, None) == 16
+    assert fitting_batch(large, "bfloat16", 5, 1, None) == 12
     n_windows = fitting_batch(large, "float32", 5, 4, None)
     assert 1 <= n_windows < 12
     assert process_bytes(large, "float32", 5, n_windows, 4) <= footprint.DEFAULT_SHARE * 64e9

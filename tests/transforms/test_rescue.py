@@ -1,6 +1,7 @@
 """What is tried again, and which hypothesis wins."""
 
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -240,6 +241,30 @@ def test_a_window_that_was_cut_short_and_is_silent_in_full_is_not_searched_furth
     (rescued,) = rescue([heard], [WHOLE], [UNSURE], model, [True])
     assert rescued == Rescued(silent, ())
     assert (len(model.draws), len(model.wider)) == (1, 1)
+
+
+class ByLength(Model):
+    """Answers by the seconds of audio that it is given, once all that is to be given at once is there."""
+
+    def __init__(self, answers, together):
+        super().__init__()
+        self.answers, self.together = answers, Barrier(together)
+
+    def recognize(self, waveforms, languages):
+        self.together.wait(timeout=60)
+        return [self.answers[round(np.count_nonzero(row) / RATE)] for row in waveforms]
+
+
+def test_windows_that_were_cut_short_and_others_are_tried_at_once_and_come_back_in_order():
+    lengths, half = (10.0, 20.0, 9.0, 22.0), hypothesis((0.0, 5.0, "the first half"))
+    windows = [window(s, [(0.2, s - 0.2)]) for s in lengths]
+    scenes = [scene_of(w.spans, w.speech, "") for w in windows]
+    in_full = {s: hypothesis((0.0, s, f"{s} in full")) for s in (10, 9)}
+    left_out = {s - 5: hypothesis((0.0, s - 5.0, f"the rest of {s}")) for s in (20, 22)}
+    model = ByLength({**in_full, **left_out}, together=2)
+    found = rescue(windows, scenes, [UNSURE, half, UNSURE, half], model, [True, False, True, False])
+    texts = [rescued.hypothesis.text for rescued in found]
+    assert texts == ["10 in full", "the first half the rest of 20", "9 in full", "the first half the rest of 22"]
 
 
 def test_a_window_that_was_cut_off_at_its_last_token_misses_silence():
