@@ -75,32 +75,38 @@ def rescue(
     steps of few windows do not keep all processors busy, they and the others are tried side by side.
     """
     were_cut = were_cut or [False] * len(windows)
-
-    def rescue_some(rows: Sequence[int]) -> list[Rescued]:
-        some = [windows[i] for i in rows], [scenes[i] for i in rows], [firsts[i] for i in rows]
-        return (_rescued_in_full if were_cut[rows[0]] else _rescued)(*some, model)
-
-    groups = [rows for cut in (True, False) if (rows := [i for i, was_cut in enumerate(were_cut) if was_cut is cut])]
+    cut = [i for i, was_cut in enumerate(were_cut) if was_cut]
+    others = [i for i, was_cut in enumerate(were_cut) if not was_cut]
     rescued: dict[int, Rescued] = {}
-    with ThreadPoolExecutor(len(groups), "rescue") as pool:
-        for rows, chosen in zip(groups, pool.map(rescue_some, groups), strict=True):
-            rescued.update(zip(rows, chosen, strict=True))
+    with ThreadPoolExecutor(2, "rescue") as pool:
+        futures = [
+            (rows, pool.submit(work, *_picked(rows, windows, scenes, firsts), model))
+            for rows, work in ((cut, _rescued_in_full), (others, _rescued))
+            if rows
+        ]
+        for rows, future in futures:
+            rescued.update(zip(rows, future.result(), strict=True))
     return [rescued[i] for i in range(len(windows))]
 
 
+def _picked(
+    rows: Sequence[int], windows: Sequence[Window], scenes: Sequence[Scene], heard: Sequence[Hypothesis]
+) -> tuple[list[Window], list[Scene], list[Hypothesis]]:
+    return [windows[i] for i in rows], [scenes[i] for i in rows], [heard[i] for i in rows]
+
+
 def _rescued_in_full(
-    windows: Sequence[Window], scenes: Sequence[Scene], cut_firsts: Sequence[Hypothesis], model: Recognizer
+    windows: Sequence[Window], scenes: Sequence[Scene], firsts: Sequence[Hypothesis], model: Recognizer
 ) -> list[Rescued]:
     """Windows that were cut short, heard in full, and tried further where that needs it."""
     takes = [take_of(window, model.window_samples) for window in windows]
-    heard = _hear(takes, [first.language for first in cut_firsts], model)
-    firsts = [
+    heard = [
         replace(hypothesis, language_probability=first.language_probability)
-        for hypothesis, first in zip(heard, cut_firsts, strict=True)
+        for hypothesis, first in zip(_hear(takes, [first.language for first in firsts], model), firsts, strict=True)
     ]
-    rescued = [Rescued(first, ()) for first in firsts]
-    needy = [i for i, first in enumerate(firsts) if needs_rescue(windows[i], first, scenes[i])]
-    chosen = _rescued([windows[i] for i in needy], [scenes[i] for i in needy], [firsts[i] for i in needy], model)
+    rescued = [Rescued(hypothesis, ()) for hypothesis in heard]
+    needy = [i for i, hypothesis in enumerate(heard) if needs_rescue(windows[i], hypothesis, scenes[i])]
+    chosen = _rescued(*_picked(needy, windows, scenes, heard), model)
     for i, better in zip(needy, chosen, strict=True):
         rescued[i] = better
     return rescued
@@ -113,9 +119,7 @@ def _rescued(
     so_far = [found.hypothesis for found in rescued]
     doubted = [i for i, hypothesis in enumerate(so_far) if doubts(hypothesis, scenes[i])]
     if doubted:
-        chosen = _try_again(
-            [windows[i] for i in doubted], [scenes[i] for i in doubted], [so_far[i] for i in doubted], model
-        )
+        chosen = _try_again(*_picked(doubted, windows, scenes, so_far), model)
         for i, better in zip(doubted, chosen, strict=True):
             rescued[i] = Rescued(better.hypothesis, better.flags or rescued[i].flags)
     return [

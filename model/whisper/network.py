@@ -156,9 +156,8 @@ def context_spec(network: Network) -> AudioContext:
     n_channels = dims.n_text_state // dims.n_text_head
     by_position = tf.TensorSpec([None, dims.n_text_head, None, n_channels], compute)
     by_channel = tf.TensorSpec([None, dims.n_text_head, n_channels, None], compute)
-    layer = KeysValues(by_channel, by_position)
-    if sums_along_rows(by_position):
-        layer = KeysValues(by_position, by_channel)
+    in_rows = sums_along_rows(by_position)
+    layer = KeysValues(by_position, by_channel) if in_rows else KeysValues(by_channel, by_position)
     return AudioContext([layer] * dims.n_text_layer, tf.TensorSpec([None, None], tf.bool))
 
 
